@@ -1,0 +1,124 @@
+"""lmlab's fit against a bare PyTorch loop: the same module, batches, clipping, optimizer and precision, interleaved in one run.
+
+Usage: python scripts/bench/step.py [0.8M|10.7M ...]   (default: both)
+
+Prints the tokens per second of both, the ratio of each pair's medians, the default precision against a float32 bare loop,
+and the peak resident memory. Logging, progress, checkpoints and the guard are on in lmlab's part.
+"""
+
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from lmlab import config as configuration
+from lmlab.command.experiment import Experiment, build_task, build_trainer, resolve
+from lmlab.command.fit import callbacks, loggers_of, quiet
+from lmlab.run.folder import RunFolder
+from lmlab.run.metrics_log import MetricsLog
+from lmlab.run.store import create
+from lmlab.task.language_modeling import summed_loss
+
+SIZES = {
+    "0.8M": ["model.dim=128", "model.num_layers=4", "batch.seq_len=64", "batch.size=12"],
+    "10.7M": [
+        "model.dim=384",
+        "model.num_layers=6",
+        "batch.seq_len=256",
+        "batch.size=16",
+        "model.attention.num_heads=6",
+    ],
+}
+STEPS = {"0.8M": 60, "10.7M": 6}
+ROUNDS = 5
+
+
+def main() -> None:
+    for size in sys.argv[1:] or list(SIZES):
+        bench(size)
+
+
+def bench(size: str) -> None:
+    steps = STEPS[size]
+    overrides = ["tokenizer=char", *SIZES[size], "optimizer=adamw", f"trainer.max_steps={steps + 1}", "checkpoint.every=1000000",
+                 "trainer.val_check_interval=1000000"]  # fmt: skip
+    experiment = resolve(configuration.compose(overrides))
+    tokens = steps * experiment.batching.size * experiment.batching.seq_len
+    rates: dict[str, list[float]] = {"lmlab": [], "bare": [], "bare fp32": []}
+    for _ in range(ROUNDS):
+        rates["bare"].append(tokens / bare(experiment, steps, str(experiment.config.trainer.precision)))
+        rates["lmlab"].append(tokens / lmlab(experiment, steps))
+        rates["bare fp32"].append(tokens / bare(experiment, steps, "32-true"))
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    pairs = statistics.median(ours / theirs for ours, theirs in zip(rates["lmlab"], rates["bare"], strict=True))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"{size}: lmlab {medians['lmlab']:,.0f} tokens/s, bare loop {medians['bare']:,.0f} "
+        f"({experiment.config.trainer.precision}), bare float32 {medians['bare fp32']:,.0f}; "
+        f"lmlab / bare {pairs:.3f}; lmlab / bare float32 {medians['lmlab'] / medians['bare fp32']:.2f}; "
+        f"peak memory {peak:.2f} GiB",
+        flush=True,
+    )
+
+
+def bare(experiment: Experiment, steps: int, precision: str) -> float:
+    """Seconds of the loop that one would write by hand."""
+    task = build_task(experiment)
+    optimizer = task.configure_optimizers()
+    batches = experiment.batching.train(experiment.arrays.train)
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed")
+
+    def step(number: int) -> None:
+        batch = batches[number, 0]
+        with autocast:
+            logits = task.head(task.model(batch.inputs).states)
+            loss = summed_loss(logits, batch.targets, 0.0) / batch.num_targets
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(task.parameters(), 1.0)
+        optimizer.step()
+        loss.item()
+
+    step(0)
+    start = time.perf_counter()
+    for number in range(1, steps):
+        step(number)
+    return (time.perf_counter() - start) * steps / (steps - 1)
+
+
+class Clock(pl.Callback):
+    """From the end of the first step to the end of the one before the last, which is followed by a checkpoint."""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+        if pl_module.step == 1:
+            self.start = time.perf_counter()
+        if pl_module.step < pl_module.total_steps:
+            self.end = time.perf_counter()
+
+
+def lmlab(experiment: Experiment, steps: int) -> float:
+    """Seconds of the same steps in lmlab's fit."""
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        plain = configuration.plain(experiment.config)
+        run = create(output_dir=Path(folder), project="bench", config=plain, manifest={})
+        run = RunFolder(run.path)
+        os.environ["WANDB_MODE"] = "offline"
+        loggers = loggers_of(experiment.config, run, 0)
+        task, clock = build_task(experiment), Clock()
+        used = [*callbacks(experiment, run, task, MetricsLog(run.metrics_path), loggers), clock]
+        trainer = build_trainer(experiment, callbacks=used, plugins=[], folder=run.path)
+        trainer.fit(task, datamodule=experiment.datamodule())
+        loggers.finish({}, exit_code=0)
+    return (clock.end - clock.start) * steps / (steps - 1)
+
+
+if __name__ == "__main__":
+    main()

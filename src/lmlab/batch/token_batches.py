@@ -1,0 +1,81 @@
+"""The LightningDataModule of token streams: train, val and test batches, from where the run stands."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader, Dataset
+
+from lmlab.batch.sampler import Share, StepSampler, Tokens, loader
+from lmlab.types import Batch
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """What `conf/batch/*.yaml` builds."""
+
+    num_workers: int
+    seq_len: int
+    size: int
+    carries_state: bool
+
+    def share(self, *, rank: int = 0, world: int = 1) -> Share: ...
+    def steps_per_epoch(self, num_tokens: int) -> int: ...
+    def train(self, tokens: Tokens, *, rank: int = 0, world: int = 1) -> Dataset[Batch]: ...
+    def eval(self, tokens: Tokens) -> Dataset[Batch]: ...
+
+
+class TokenBatches(pl.LightningDataModule):
+    """Batches of the splits of one tokenised text.
+
+    Args:
+        tokens: ids by split name.
+        batching: how ids become batches.
+        start_step: the step that the run stands at; the batch made next is that step's.
+        total_steps: where training ends; None: open end.
+        overfit: repeat the first step's batch for ever.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokens: dict[str, Tokens],
+        batching: Batching,
+        start_step: int,
+        total_steps: int | None,
+        overfit: bool = False,
+    ) -> None:
+        super().__init__()
+        self.tokens, self.batching = tokens, batching
+        self.start_step, self.total_steps, self.overfit = start_step, total_steps, overfit
+
+    def train_dataloader(self) -> "DataLoader[Batch]":
+        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        dataset = self.batching.train(self.tokens["train"], rank=rank, world=world)
+        num_micro = self.batching.share(rank=rank, world=world).num_micro
+        sampler = StepSampler(start=self.start_step, stop=self.total_steps, num_micro=num_micro)
+        return loader(
+            FirstStep(dataset) if self.overfit else dataset, sampler=sampler, num_workers=self.batching.num_workers
+        )
+
+    def val_dataloader(self) -> Any:
+        return self._eval("val")
+
+    def test_dataloader(self) -> Any:
+        return self._eval("test")
+
+    def _eval(self, split: str) -> Any:
+        return (
+            loader(self.batching.eval(self.tokens[split]), sampler=None, num_workers=0)
+            if len(self.tokens[split])
+            else []
+        )
+
+
+class FirstStep(Dataset[Batch]):
+    """The first step's batches at every step, to see a model overfit them."""
+
+    def __init__(self, dataset: Dataset[Batch]) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, key: tuple[int, int]) -> Batch:
+        return self.dataset[0, key[1]]

@@ -1,0 +1,28 @@
+"""Floating-point operations per token of training: 6 for each weight of a matrix product, 12 L d T for attention.
+
+Forward is counted, two operations for each multiplication, on the products that are really made; backward costs twice
+as much, so training is three times forward (Kaplan et al. 2020, section 2.1; Chowdhery et al. 2022, appendix B). An
+embedding's lookup costs nothing, a tied head its product. Attention is counted on all T x T pairs, as is usual for
+figures of utilisation: a kernel that leaves out the masked half of causal attention does 6 L d T. Sums, norms and
+activations are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch.utils.flop_counter import FlopCounterMode
+
+BACKWARD_AND_FORWARD = 3
+
+
+def training_flops(forward: Callable[[], Any]) -> int:
+    """Of one training step on what `forward` computes: model, head and inputs on the meta device, so that nothing is.
+
+    On the meta device also fused attention and recurrent layers come apart into products that are counted; elsewhere
+    they may count as nothing.
+    """
+    with FlopCounterMode(display=False) as counter:
+        forward()
+    return BACKWARD_AND_FORWARD * int(counter.get_total_flops())

@@ -1,0 +1,68 @@
+"""lmlab check: what a command would do, without doing it: every value with its origin, the size, the cost, the plan."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lmlab import config as configuration
+from lmlab.command import front
+from lmlab.values import shown
+
+
+def main(arguments: list[str]) -> int:
+    """The command line of `lmlab check`, which is that of `lmlab train`."""
+    flags, overrides = front.split(arguments, front.COMPOSING)
+    if overrides[:1] == ["train"]:
+        overrides = overrides[1:]
+    if (done := front.answer(flags, overrides, verb="check")) is not None:
+        return done
+    config = configuration.compose(overrides, verb="check")
+    typed = configuration.plain(config)
+    from lmlab.command.experiment import resolve
+    from lmlab.command.rehearse import rehearse
+
+    experiment = resolve(config)
+    rehearse(experiment)
+    lines = [*origin_lines(configuration.plain(experiment.config), typed, overrides), "", *plan(experiment)]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def origin_lines(config: dict[str, Any], typed: dict[str, Any], overrides: Sequence[str]) -> Iterator[str]:
+    """Every value and what set it."""
+    from lmlab.command.origin import leaves, origins
+
+    known = origins(overrides)
+    for key in (leaf for leaf in leaves(config) if not leaf.endswith("._partial_")):
+        value, before = _at(config, key), _at(typed, key)
+        origin = known.get(key, "this machine" if before is None else "")
+        if value != before:
+            origin = f"{shown(before)} of {origin} on this machine and data"
+        yield f"{key:<40} {shown(value):<44} {origin}"
+
+
+def _at(config: Any, key: str) -> Any:
+    for part in key.split("."):
+        config = config.get(part) if isinstance(config, dict) else None
+    return config
+
+
+def plan(experiment: Any) -> Iterator[str]:
+    """Size, cost and length."""
+    from lmlab.command.size import cost
+
+    parameters, flops, memory = cost(experiment)
+    steps, batching = experiment.horizon.total_steps, experiment.batching
+    per_step = batching.size * batching.seq_len
+    yield f"parameters        {parameters:,}"
+    yield f"training FLOPs    {flops:,.0f} per token, {flops * steps * per_step:.2e} in all"
+    yield (
+        f"memory            {memory.total / 2**20:,.0f} MiB: weights {memory.weights / 2**20:,.0f}, gradients "
+        f"{memory.gradients / 2**20:,.0f}, optimizer {memory.optimizer / 2**20:,.0f}, activations of one pass "
+        f"{memory.activations / 2**20:,.0f}"
+    )
+    passes, trainer = batching.share().num_micro, experiment.config.trainer
+    epochs = steps / experiment.horizon.steps_per_epoch
+    yield f"steps             {steps:,} of {batching.size} x {batching.seq_len} tokens, in {passes} pass(es)"
+    yield f"tokens            {steps * per_step:,}, {epochs:.2f} epochs of {len(experiment.arrays.train):,}"
+    yield f"device            {trainer.accelerator}, {trainer.precision}, {trainer.threads} threads"

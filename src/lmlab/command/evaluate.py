@@ -1,0 +1,52 @@
+"""lmlab evaluate RUN split=test checkpoint=best: the loss of a trained run on a split of its data."""
+
+import sys
+
+from lmlab import config as configuration
+from lmlab import values
+from lmlab.command import front
+from lmlab.types import SPLITS, Mistake
+
+OPTIONS = {"split": str, "checkpoint": str}
+
+
+def main(arguments: list[str]) -> int:
+    """The command line of `lmlab evaluate`."""
+    flags, words = front.split(arguments, front.COMPOSING)
+    name, overrides = front.target(words)
+    if (done := front.answer(flags, overrides, verb="evaluate", config_name="evaluate")) is not None:
+        return done
+    options = configuration.compose(overrides, config_name="evaluate", verb="evaluate")
+    values.check_types(options, OPTIONS)
+    if options.split not in SPLITS:
+        raise Mistake(f"split={options.split} is wrong: expected {', '.join(SPLITS)}")
+    for figure, value in evaluated(name, options.split, options.checkpoint).items():
+        sys.stdout.write(f"{figure:<24}{value:.4f}\n")
+    return 0
+
+
+def evaluated(name: str, split: str, which: str) -> dict[str, float]:
+    """The figures of one split under one checkpoint's weights."""
+    from lmlab.command.experiment import build_task, build_trainer, metric_of, resolve
+    from lmlab.command.fit import quiet
+    from lmlab.command.load import find_run, weights_of
+    from lmlab.command.result import measured
+
+    run = find_run(name)
+    experiment = resolve(configuration.stored(run.path / "config.yaml"))
+    if experiment.fingerprint != run.fingerprint:
+        raise Mistake(
+            f"the data of {run.path} has changed since it was trained; restore it, or train anew with fresh=true"
+        )
+    if not len(getattr(experiment.arrays, split)):
+        raise Mistake(f"split={split} is empty in this data; set split=val or split=train")
+    with quiet():
+        task = build_task(experiment)
+        task.load_state_dict(weights_of(run, which))
+        trainer = build_trainer(experiment, callbacks=[], plugins=[], folder=run.path)
+        data = experiment.datamodule()
+        if split != "train":
+            return measured(trainer, task, data, split)
+        data.tokens["test"], task.metrics["test"] = experiment.arrays.train, metric_of(experiment.arrays)("train")
+        figures = measured(trainer, task, data, "test")
+        return {name.replace("test/", "train/"): value for name, value in figures.items()}

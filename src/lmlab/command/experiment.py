@@ -1,0 +1,239 @@
+"""The parts of one experiment, built from its configuration: data, task, trainer. What `train`, `evaluate` and others share."""
+
+import logging
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, open_dict
+
+from lmlab import config as configuration
+from lmlab import values
+from lmlab.batch.token_batches import Batching, TokenBatches
+from lmlab.data.cache import cache_folder
+from lmlab.metric.token_loss import TokenLoss
+from lmlab.optimizer.groups import parameter_groups
+from lmlab.run.store import free_space
+from lmlab.tokenizer.arrays import TokenArrays, token_arrays
+from lmlab.types import SPLITS, Horizon, Mistake, Source, Tokenizer
+
+log = logging.getLogger(__name__)
+
+DEFAULT_STEPS = 1600
+
+FAST_BF16 = ("avx512_bf16", "amx_bf16")
+"""CPU features without which bf16 is slower than float32."""
+
+
+@dataclass
+class Experiment:
+    """A configuration with everything decided that the machine and the data decide."""
+
+    config: DictConfig
+
+    @cached_property
+    def source(self) -> Source:
+        source: Source = configuration.build(self.config, "data")
+        return source
+
+    @cached_property
+    def arrays(self) -> TokenArrays:
+        trainer = configuration.build(self.config, "tokenizer")
+        return token_arrays(self.source, trainer, cache_folder(self.config.cache_dir))
+
+    @cached_property
+    def batching(self) -> Batching:
+        make = configuration.build(self.config, "batch")
+        batching: Batching = make(seed=self.config.seed, eos=self.arrays.tokenizer.eos)
+        batching.share(world=self.config.trainer.devices * self.config.trainer.num_nodes)
+        return batching
+
+    @property
+    def fingerprint(self) -> str:
+        return self.source.fingerprint()
+
+    @cached_property
+    def horizon(self) -> Horizon:
+        """How many steps the limits allow; the first that is reached ends the run."""
+        trainer = self.config.trainer
+        per_epoch = self.batching.steps_per_epoch(len(self.arrays.train))
+        limits = [trainer.max_steps] if trainer.max_steps not in ("auto", -1) else []
+        if trainer.max_tokens is not None:
+            limits.append(math.ceil(trainer.max_tokens / (self.batching.size * self.batching.seq_len)))
+        if trainer.max_epochs is not None:
+            limits.append(math.ceil(trainer.max_epochs * per_epoch))
+        if not limits and trainer.max_steps == "auto" and trainer.max_time is None:
+            limits = [DEFAULT_STEPS]
+        return Horizon(int(min(limits)) if limits else 10**9, per_epoch)
+
+    @property
+    def has_end(self) -> bool:
+        return self.horizon.total_steps < 10**9
+
+    def datamodule(self, start_step: int = 0) -> TokenBatches:
+        """Batches from `start_step` on."""
+        return TokenBatches(
+            tokens={split: getattr(self.arrays, split) for split in SPLITS},
+            batching=self.batching,
+            start_step=start_step,
+            total_steps=self.horizon.total_steps if self.has_end else None,
+            overfit=self.config.debug,
+        )
+
+
+def resolve(config: DictConfig) -> Experiment:
+    """Checks the configuration, and decides what the machine decides: device, threads, precision."""
+    values.check(config)
+    with open_dict(config):
+        trainer = config.trainer
+        trainer.accelerator = accelerator(trainer.accelerator, trainer.devices)
+        trainer.threads = trainer.threads or cores()
+        if config.debug:
+            trainer.max_steps, trainer.val_check_interval, config.logger = 20, 10, None
+    torch.set_num_threads(trainer.threads)
+    experiment = Experiment(config)
+    if config.model.get("params") is not None:
+        from lmlab.command.size import fix_size
+
+        fix_size(config, experiment.arrays.tokenizer.vocab_size)
+    trainer.precision = precision(trainer.precision, trainer.accelerator, config.model.dim)
+    return experiment
+
+
+def cores() -> int:
+    """The CPU cores that this process may use; macOS cannot restrict them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_space(experiment: Experiment) -> None:
+    """Refuses an output folder that cannot hold the run's checkpoints."""
+    from lmlab.command.size import on_meta
+
+    config = experiment.config
+    weights = sum(one.numel() for one in on_meta(config, experiment.arrays.tokenizer.vocab_size).parameters()) * 4
+    needed, free = weights * (3 * (config.checkpoint.keep + 1) + 1), free_space(Path(config.output_dir))
+    if needed > free:
+        raise Mistake(
+            f"output_dir={config.output_dir} has {free / 2**20:,.0f} MiB left and the checkpoints need {needed / 2**20:,.0f}; "
+            "free some space, set output_dir or LMLAB_RUNS to a roomier disk, or checkpoint.keep=1"
+        )
+
+
+def accelerator(name: str, devices: int) -> str:
+    """The device kind that `auto` stands for; a Mistake where the machine has none, or too few."""
+    found = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    name = {"gpu": "cuda"}.get(name, name)
+    if name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if found[kind])
+    if name not in found:
+        raise Mistake(f"trainer.accelerator={name} is wrong: expected auto, cpu, cuda or mps")
+    if not found[name]:
+        here = [kind for kind, number in found.items() if number]
+        raise Mistake(
+            f"trainer.accelerator={name}: this machine has none; it has {' and '.join(here)}: set trainer.accelerator={here[-1]}"
+        )
+    if devices > 1:
+        raise Mistake(f"trainer.devices={devices}: one run trains on one device so far; set trainer.devices=1")
+    return name
+
+
+def precision(name: str | int, accelerator: str, dim: int) -> str | int:
+    """What `auto` stands for: bf16 autocast where the device computes faster in it than in float32."""
+    if name != "auto":
+        return name
+    if accelerator == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    return "bf16-mixed" if accelerator == "cpu" and dim >= 128 and cpu_has(*FAST_BF16) else "32-true"
+
+
+def cpu_has(*features: str) -> bool:
+    """Whether the processor lists one of these features."""
+    path = Path("/proc/cpuinfo")
+    return path.exists() and any(feature in path.read_text() for feature in features)
+
+
+def build_model(config: DictConfig, vocab_size: int) -> tuple[Any, Any]:
+    """Model and head, their weights drawn from the seed."""
+    torch.manual_seed(config.seed)
+    causal = configuration.class_of(config, "task").causal
+    model = configuration.build(config, "model")(vocab_size=vocab_size, causal=causal)
+    head = configuration.build(config, "head")(dim=model.dim, vocab_size=vocab_size, embedding=model.embedding)
+    return model, head
+
+
+def build_task(experiment: Experiment) -> Any:
+    """The LightningModule."""
+    config, arrays = experiment.config, experiment.arrays
+    model, head = build_model(config, arrays.tokenizer.vocab_size)
+    return configuration.build(config, "task")(
+        model=model,
+        head=head,
+        metric=metric_of(arrays),
+        optimizer=optimizer_of(config),
+        schedule=configuration.build(config, "schedule")(horizon=experiment.horizon),
+        num_micro=experiment.batching.share().num_micro,
+        total_steps=experiment.horizon.total_steps if experiment.has_end else None,
+        seed=config.seed,
+        gradient_clip=config.trainer.gradient_clip_val,
+    )
+
+
+def metric_of(arrays: TokenArrays) -> Callable[[str], TokenLoss]:
+    """Split -> its metric, which knows how many bytes and words the split's tokens stand for."""
+    splits = arrays.meta["splits"]
+    return lambda split: TokenLoss(
+        num_tokens=splits[split]["tokens"], num_bytes=splits[split]["bytes"], num_words=splits[split]["words"]
+    )
+
+
+def optimizer_of(config: DictConfig) -> Callable[[torch.nn.Module], torch.optim.Optimizer]:
+    """Module -> optimizer over its parameter groups."""
+    factory = configuration.build(config, "optimizer")
+    return lambda module: factory(parameter_groups(module))
+
+
+def draw(experiment: Experiment) -> Callable[..., list[str]]:
+    """How samples are drawn while training; the seed makes them comparable from step to step."""
+    return partial(_draw, experiment.arrays.tokenizer, experiment.batching.seq_len, experiment.config.seed)
+
+
+def _draw(
+    tokenizer: Tokenizer, context: int, seed: int, task: Any, prompt: str, num: int, length: int, temperature: float
+) -> list[str]:
+    from lmlab.command.continuation import continuations
+
+    return continuations(
+        task, tokenizer, prompt, num=num, max_tokens=length, temperature=temperature, seed=seed, context_size=context
+    )
+
+
+def build_trainer(
+    experiment: Experiment, *, callbacks: list[pl.Callback], plugins: list[Any], folder: Path
+) -> pl.Trainer:
+    """Lightning's Trainer, with lmlab's own limits and recording in place of its defaults."""
+    num_micro = experiment.batching.share().num_micro
+    trainer = experiment.config.copy()
+    with open_dict(trainer):
+        trainer.trainer.update(
+            max_steps=experiment.horizon.total_steps if experiment.has_end else -1,
+            max_epochs=-1,
+            val_check_interval=trainer.trainer.val_check_interval * num_micro,
+            check_val_every_n_epoch=None,
+            gradient_clip_val=None,  # the task clips, and knows the norm
+            accumulate_grad_batches=num_micro,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    made: pl.Trainer = configuration.build(
+        trainer, "trainer", callbacks=callbacks, plugins=plugins, logger=False, default_root_dir=str(folder)
+    )
+    return made

@@ -1,0 +1,208 @@
+"""One fit, from the newest checkpoint to the end of training, and the evaluation of what it leaves."""
+
+import logging
+import signal
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from lmlab import config as configuration
+from lmlab.callback.plateau import Observe
+from lmlab.callback.recorder import Recorder
+from lmlab.command.experiment import Experiment, build_task, build_trainer, draw
+from lmlab.command.load import find_run, weights_of
+from lmlab.command.result import conclude
+from lmlab.run import checkpoint
+from lmlab.run.environment import environment
+from lmlab.run.folder import RunFolder
+from lmlab.run.loggers import Loggers
+from lmlab.run.metrics_log import MetricsLog
+from lmlab.run.mirror import Start
+from lmlab.schedule.plateau import Plateau
+from lmlab.types import SAMPLE_BREAK, Failed, Interrupted, Mistake
+
+log = logging.getLogger(__name__)
+
+
+def fit(experiment: Experiment, run: RunFolder) -> dict[str, Any]:
+    """Trains to the end and returns the summary; whatever happens, the folder says how it stands."""
+    with logged_to(run), quiet(), stoppable():
+        threads = experiment.config.trainer.threads
+        run.write_environment(environment(folder=run.path, threads=threads, fingerprint=experiment.fingerprint))
+        run.write_summary({**run.summary, "status": "running"})
+        experiment.arrays.tokenizer.save(str(run.path / "tokenizer.json"))
+        checkpoint.remove_leftovers(run.checkpoints)
+        found = checkpoint.newest(run.checkpoints)
+        step = int(found[1]["lmlab"]["step"]) if found else 0
+        if found:
+            log.info("from step %d (%s)", step, found[0].name)
+        loggers = loggers_of(experiment.config, run, step)
+        try:
+            summary = _fit(experiment, run, loggers, step, str(found[0]) if found else None)
+        except BaseException as error:
+            status = "stopped" if isinstance(error, Interrupted | KeyboardInterrupt) else "failed"
+            with suppress(OSError):  # a full disk: the error itself is said below
+                run.write_summary({**run.summary, "status": status, "reason": str(error) or type(error).__name__})
+            loggers.finish({}, exit_code=3 if status == "stopped" else 1)
+            if (sentence := _explained(error, experiment)) is not None:
+                raise sentence from error
+            raise
+        run.write_summary(summary)
+        loggers.finish(summary, exit_code=0)
+    return summary
+
+
+def loggers_of(config: DictConfig, run: RunFolder, step: int) -> Loggers:
+    """The chosen mirrors of metrics.jsonl."""
+    chosen = list(config.get("logger") or {})
+    start = Start(
+        folder=run.path,
+        project=config.project,
+        name=run.name or run.id,
+        config=run.config,
+        tags=tuple(config.tags),
+        step=step,
+    )
+    return Loggers({name: configuration.build(config, f"logger.{name}") for name in chosen}, start=start)
+
+
+def _fit(experiment: Experiment, run: RunFolder, loggers: Loggers, step: int, start: str | None) -> dict[str, Any]:
+    metrics = MetricsLog(run.metrics_path)
+    metrics.cut(step)
+    task = build_task(experiment)
+    if start is None and experiment.config.init_from is not None:
+        task.load_state_dict(weights_for(task, experiment.config.init_from))
+        log.info("weights from %s", experiment.config.init_from)
+    if experiment.config.trainer.compile:
+        task.model.compile()  # in place: the names in checkpoints stay what they are
+    data = experiment.datamodule(step)
+    trainer = build_trainer(
+        experiment,
+        callbacks=callbacks(experiment, run, task, metrics, loggers),
+        plugins=[checkpoint.DurableCheckpointIO()],
+        folder=run.path,
+    )
+    trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    metrics.close()
+    return conclude(experiment, run, trainer, task, data, loggers)
+
+
+def weights_for(task: Any, source: str) -> dict[str, torch.Tensor]:
+    """The weights of a run (its best checkpoint) or of a checkpoint file, where they are those of such a task."""
+    is_file = Path(source).is_file()
+    weights: dict[str, torch.Tensor] = (
+        checkpoint.load(Path(source))["state_dict"] if is_file else weights_of(find_run(source), "best")
+    )
+    own = task.state_dict()
+    wrong = [name for name, tensor in weights.items() if name not in own or own[name].shape != tensor.shape]
+    wrong += [name for name in own if name not in weights]
+    if wrong:
+        raise Mistake(
+            f"init_from={source} does not fit this model: {', '.join(sorted(set(wrong))[:3])} differ; "
+            "give the model and tokenizer that it was trained with"
+        )
+    return weights
+
+
+def callbacks(
+    experiment: Experiment, run: RunFolder, task: Any, metrics: MetricsLog, loggers: Loggers
+) -> list[pl.Callback]:
+    """In the order in which they act at the end of a step: record, draw, decide, save."""
+    config = experiment.config
+    monitored = {"monitor": config.monitor, "direction": config.direction}
+
+    def sink(step: int, seconds: float, figures: Any) -> None:
+        metrics.append(step=step, time=seconds, metrics=figures)
+        loggers.log_metrics(figures, step)
+
+    def keep(step: int, texts: list[str]) -> None:
+        text = SAMPLE_BREAK.join(texts)
+        run.write_text(f"step_{step:08d}", text)
+        loggers.log_text("samples", text, step)
+
+    made = [
+        configuration.build(config, "guard"),
+        Recorder(sink=sink, log_every=config.trainer.log_every),
+        configuration.build(config, "samples", draw=draw(experiment), keep=keep),
+        configuration.build(config, "early_stopping", **monitored),
+    ]
+    if isinstance(task.schedule, Plateau):
+        made.append(Observe(task.schedule, **monitored))
+    made.append(configuration.build(config, "progress"))
+    if config.ema.decay is not None:
+        made.append(configuration.build(config, "ema"))
+    made.append(
+        configuration.build(
+            config,
+            "checkpoint",
+            folder=run.checkpoints,
+            val_check_interval=config.trainer.val_check_interval,
+            total_steps=experiment.horizon.total_steps,
+            **monitored,
+        )
+    )
+    return made
+
+
+def _explained(error: BaseException, experiment: Experiment) -> Exception | None:
+    """Out of memory, and a full disk, in words that say which key to change."""
+    if isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    ):
+        micro = experiment.batching.share().micro_size
+        remedy = f"batch.micro_size={max(1, micro // 2)}" if micro > 1 else "batch.seq_len or model.dim smaller"
+        return Failed(
+            f"out of memory with {micro} sequences per pass; set {remedy}, which leaves the results as they are"
+        )
+    if isinstance(error, OSError) and not isinstance(error, Mistake):
+        return Interrupted(f"the run folder cannot be written ({error}); free some space, then lmlab resume latest")
+    return None
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Signals before and after training stop the run as resumable; in training the checkpoint callback listens."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise Interrupted(f"stopped by {signal.Signals(number).name}; lmlab resume latest goes on")
+
+    numbers = [] if threading.current_thread() is not threading.main_thread() else [signal.SIGTERM, signal.SIGUSR1]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def logged_to(run: RunFolder) -> Iterator[None]:
+    """What lmlab says goes into the run's log.txt as well."""
+    handler = logging.FileHandler(run.log_path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger("lmlab").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("lmlab").removeHandler(handler)
+        handler.close()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Lightning's hints that do not apply: lmlab's loaders need no workers, and its steps no epochs."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        warnings.filterwarnings("ignore", module="lightning_fabric")
+        yield

@@ -1,0 +1,99 @@
+"""Before a run folder is made: every part is built once, its weights without memory, so that what does not fit is said now."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lmlab import config as configuration
+from lmlab.command.experiment import Experiment, build_task, build_trainer, check_space, metric_of
+from lmlab.command.fit import callbacks, quiet, weights_for
+from lmlab.command.size import loss_of
+from lmlab.run.folder import RunFolder
+from lmlab.run.loggers import Loggers
+from lmlab.run.metrics_log import MetricsLog
+from lmlab.run.mirror import Start
+from lmlab.types import Mistake
+
+
+def rehearse(experiment: Experiment) -> None:
+    """Refuses what would stop the run at its start or, for a monitor that nobody measures, at its end."""
+    check_device(experiment.config.trainer)
+    experiment.batching.train(experiment.arrays.train)  # a text too short for a batch
+    check_space(experiment)
+    with torch.device("meta"):
+        task = build_task(experiment)
+    check_state(experiment, task)
+    check_forward(experiment, task)
+    check_monitor(experiment)
+    check_optimizer(experiment)
+    check_start(experiment, task)
+    with quiet():
+        folder = RunFolder(Path(experiment.config.output_dir))
+        start = Start(folder=folder.path, project="", name="", config={}, tags=(), step=0)
+        made = callbacks(experiment, folder, task, MetricsLog(folder.metrics_path), Loggers({}, start=start))
+        build_trainer(experiment, callbacks=made, plugins=[], folder=folder.path)
+    for name in experiment.config.get("logger") or ():
+        configuration.build(experiment.config, f"logger.{name}")
+
+
+def check_device(trainer: Any) -> None:
+    """What Lightning would change in silence, or wait for without end."""
+    if trainer.num_nodes > 1:
+        raise Mistake(f"trainer.num_nodes={trainer.num_nodes}: one run trains on one machine so far; set it to 1")
+    if trainer.accelerator == "cpu" and str(trainer.precision) in ("16-mixed", "16"):
+        raise Mistake(
+            f"trainer.precision={trainer.precision} is not for a CPU; set trainer.precision=bf16-mixed or 32-true"
+        )
+
+
+def check_state(experiment: Experiment, task: Any) -> None:
+    """A state that is carried through a whole epoch does not grow with it."""
+    if experiment.batching.carries_state and task.model.state_grows:
+        raise Mistake(
+            "batch=streams carries the model's state from step to step, and this model keeps every token it has seen "
+            "in it; choose batch=windows, or a recurrent model such as model=lstm"
+        )
+
+
+def check_forward(experiment: Experiment, task: Any) -> None:
+    """The model takes a sequence of the length that it will be given."""
+    ids = torch.zeros(1, experiment.batching.seq_len, dtype=torch.long, device="meta")
+    with torch.no_grad():
+        loss_of(torch.nn.ModuleList([task.model, task.head]), ids)
+
+
+def check_monitor(experiment: Experiment) -> None:
+    """The monitored figure is one that the validation measures."""
+    monitor = experiment.config.monitor
+    metric = metric_of(experiment.arrays)("val")
+    metric.update(torch.zeros(()), 1)
+    measured = [f"val/{name}" for name in metric.compute()]
+    if len(experiment.arrays.val) and monitor not in measured:
+        raise Mistake(f"monitor={monitor} is not measured; {configuration.nearest(monitor, measured)}")
+
+
+def check_optimizer(experiment: Experiment) -> None:
+    """The optimizer takes its values."""
+    weight = torch.nn.Parameter(torch.zeros(2, 2))
+    with said_of("optimizer"):
+        configuration.build(experiment.config, "optimizer")([{"params": [weight], "kind": "matrix"}])
+
+
+def check_start(experiment: Experiment, task: Any) -> None:
+    """The weights to start from are there and fit."""
+    if experiment.config.init_from is not None:
+        with said_of("init_from"):
+            weights_for(task, experiment.config.init_from)
+
+
+@contextmanager
+def said_of(key: str) -> Iterator[None]:
+    """A constructor's refusal of a value, as a sentence that names the key."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        text = configuration.one_line(error)
+        raise Mistake(text if text.startswith(key) else f"{key}: {text}") from error

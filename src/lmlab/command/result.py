@@ -1,0 +1,102 @@
+"""What a finished fit leaves: the best checkpoint's figures on every split, baselines, samples, the weights' hash, a page."""
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from lmlab import config as configuration
+from lmlab.command.experiment import Experiment, draw
+from lmlab.metric.baseline import baselines
+from lmlab.run import checkpoint, json_file
+from lmlab.run.folder import RunFolder
+from lmlab.run.loggers import Loggers
+from lmlab.types import SAMPLE_BREAK
+
+log = logging.getLogger(__name__)
+
+LARGEST_FOR_BASELINES = 2**26
+"""Bytes of training text above which n-grams and xz would take longer than they are worth."""
+
+
+def conclude(
+    experiment: Experiment, run: RunFolder, trainer: pl.Trainer, task: Any, data: Any, loggers: Loggers
+) -> dict[str, Any]:
+    """Evaluates the last and the best weights, and gathers summary.json."""
+    config = experiment.config
+    last = {name: tensor.clone() for name, tensor in task.state_dict().items()}
+    evaluated = measured(trainer, task, data, "val") if len(experiment.arrays.val) else {}
+    summary: dict[str, Any] = {
+        "status": "finished",
+        "step": task.step,
+        "tokens": task.tokens,
+        "parameters": sum(parameter.numel() for parameter in task.parameters()),
+        "weights_sha256": checkpoint.fingerprint(last),
+        **{f"last/{name}": value for name, value in evaluated.items()},
+    }
+    best = run.checkpoints / "best.ckpt"
+    if is_better(run, best, evaluated, config):
+        trainer.save_checkpoint(best, weights_only=True)
+        summary.update(evaluated, best_step=task.step)
+    else:
+        found = checkpoint.load(best)
+        task.load_state_dict(found["state_dict"])
+        summary.update(measured(trainer, task, data, "val"), best_step=found["lmlab"]["step"])
+    if len(experiment.arrays.test):
+        summary.update(measured(trainer, task, data, "test"))
+    summary["baselines"] = baselines_of(experiment)
+    sampler = configuration.build(config, "samples", draw=draw(experiment), keep=lambda step, texts: None)
+    texts = sampler.sample(task)
+    run.write_text("final", SAMPLE_BREAK.join(texts))
+    loggers.log_text("samples/final", SAMPLE_BREAK.join(texts), task.step)
+    summary["seconds"] = seconds_of(run)
+    return summary
+
+
+def measured(trainer: pl.Trainer, task: Any, data: Any, split: str) -> dict[str, float]:
+    """The figures of a split under the weights as they are."""
+    evaluate = trainer.test if split == "test" else trainer.validate
+    evaluate(task, datamodule=data, verbose=False)
+    return {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith(f"{split}/")}
+
+
+def is_better(run: RunFolder, best: Path, evaluated: dict[str, Any], config: Any) -> bool:
+    """Whether the last weights beat the best that was kept."""
+    kept = [line[config.monitor] for line in run.metrics() if config.monitor in line]
+    if not best.exists() or not kept:
+        return True
+    figure = evaluated.get(config.monitor)
+    return figure is not None and (figure < min(kept) if config.direction == "minimize" else figure > max(kept))
+
+
+def seconds_of(run: RunFolder) -> float:
+    """Seconds of training, over all its processes."""
+    return max((float(line["time"]) for line in run.metrics()), default=0.0)
+
+
+def baselines_of(experiment: Experiment) -> dict[str, Any]:
+    """Bits per byte of simple models on the same split, from the cache where they were computed before."""
+    arrays = experiment.arrays
+    split = "test" if len(arrays.test) else "val"
+    if not len(getattr(arrays, split)) or arrays.meta["splits"]["train"]["bytes"] > LARGEST_FOR_BASELINES:
+        return {}
+    path = arrays.path / f"baselines_{split}.json"
+    if not path.exists():
+        train, held_out = (text_of(experiment, name) for name in ("train", split))
+        found = baselines(
+            train=arrays.train,
+            held_out=getattr(arrays, split),
+            vocab_size=arrays.tokenizer.vocab_size,
+            eos=arrays.tokenizer.eos,
+            train_text=train,
+            held_out_text=held_out,
+        )
+        json_file.write(path, {name: asdict(figures) for name, figures in found.items()})
+    return json_file.read(path)
+
+
+def text_of(experiment: Experiment, split: Any) -> bytes:
+    """The documents of a split as one string of bytes: as many as its bits per byte are divided by."""
+    return "".join(example.text for example in experiment.source.read(split)).encode()

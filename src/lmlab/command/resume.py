@@ -1,0 +1,50 @@
+"""lmlab resume RUN [key=value]: continue a run, also with changed limits."""
+
+import logging
+
+from lmlab import config as configuration
+from lmlab.command import front
+from lmlab.types import Mistake
+
+log = logging.getLogger(__name__)
+
+FIXED = ("data", "tokenizer", "model", "head", "task", "seed", "batch.size", "batch.seq_len")
+"""What a run cannot change on its way: its checkpoints would not fit, or its steps would not be what they were."""
+
+
+def main(arguments: list[str]) -> int:
+    """The command line of `lmlab resume`."""
+    flags, words = front.split(arguments)
+    if flags.help:
+        return front.usage(
+            "lmlab resume [RUN] [key=value ...]",
+            "Continues a run from its newest checkpoint; RUN is latest where none is given. Limits may change:",
+            "  lmlab resume latest trainer.max_steps=5000",
+        )
+    from lmlab.command.experiment import resolve
+    from lmlab.command.load import find_run
+    from lmlab.command.rehearse import rehearse
+    from lmlab.command.train import continue_run, show
+    from lmlab.run.checkpoint import saved_steps, step_of
+
+    name, overrides = front.target(words)
+    run = find_run(name)
+    config = configuration.changed(configuration.stored(run.path / "config.yaml"), overrides)
+    for override in overrides:
+        key = override.partition("=")[0].lstrip("+~")
+        if any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED):
+            raise Mistake(f"{key} cannot change within a run; train a new one: lmlab train {override}")
+    if run.status == "finished" and not overrides:
+        log.info(
+            "%s is finished; to train on, raise its limit: lmlab resume %s trainer.max_steps=...", run.path, run.id
+        )
+        return show(run)
+    experiment = resolve(config)
+    rehearse(experiment)
+    step = max(map(step_of, saved_steps(run.checkpoints)), default=0)
+    if overrides and experiment.has_end and step >= experiment.horizon.total_steps:
+        raise Mistake(f"{run.path} is at step {step} already; set trainer.max_steps above that")
+    if overrides:
+        log.info("the schedule now runs over %d steps", experiment.horizon.total_steps)
+        run.write_config(configuration.plain(config))
+    return show(continue_run(experiment, run, is_new=False))

@@ -1,0 +1,80 @@
+"""model.params=5M: the width that gives a model so many parameters, and what a configuration costs to train."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, open_dict
+from torch import Tensor
+
+from lmlab import config as configuration
+from lmlab.budget.flops import training_flops
+from lmlab.budget.memory import TrainingMemory, training_memory
+from lmlab.budget.parameters import count, parse_size
+from lmlab.budget.width import fit_width
+from lmlab.command.experiment import Experiment, build_model
+from lmlab.optimizer.groups import parameter_groups
+
+log = logging.getLogger(__name__)
+
+
+def fix_size(config: DictConfig, vocab_size: int) -> None:
+    """Sets model.dim, and the feed-forward's width, so that model and head have model.params parameters."""
+    target = parse_size(config.model.params)
+    found = fit_width(partial(_parameters, config, vocab_size), target, multiple_of=_multiple(config))
+    _set_width(config, found.dim, found.hidden)
+    if abs(found.mismatch) > 0.01:
+        log.warning("model.params=%s: the nearest size is %+.1f %% off", config.model.params, 100 * found.mismatch)
+    with open_dict(config):
+        config.model.params = None  # done: the stored configuration says the width
+
+
+def _multiple(config: DictConfig) -> int:
+    """What the width must be divisible by: heads times a head width that kernels like; without heads, two directions."""
+    attention = config.model.get("attention")
+    return 8 * int(attention.num_heads) if attention is not None else 2
+
+
+def _parameters(config: DictConfig, vocab_size: int, dim: int, hidden: int | None) -> int:
+    trial = config.copy()
+    _set_width(trial, dim, hidden)
+    return count(on_meta(trial, vocab_size))
+
+
+def _set_width(config: DictConfig, dim: int, hidden: int | None) -> None:
+    config.model.dim = dim
+    if hidden is not None and config.model.get("feedforward") is not None:
+        config.model.feedforward.hidden_dim = hidden
+
+
+def on_meta(config: DictConfig, vocab_size: int) -> torch.nn.ModuleList:
+    """Model and head without memory: shapes only."""
+    with torch.device("meta"):
+        return torch.nn.ModuleList(build_model(config, vocab_size))
+
+
+def cost(experiment: Experiment) -> tuple[int, float, TrainingMemory]:
+    """Parameters, training FLOPs per token, and the memory of one pass."""
+    config, vocab_size = experiment.config, experiment.arrays.tokenizer.vocab_size
+    parts = on_meta(config, vocab_size)
+    micro, seq_len = experiment.batching.share().micro_size, experiment.batching.seq_len
+
+    def forward(rows: int) -> Callable[[], Tensor]:
+        ids = torch.zeros(rows, seq_len, dtype=torch.long, device="meta")
+        return lambda: loss_of(parts, ids)
+
+    memory = training_memory(forward(micro), parameter_groups(parts), _of_groups(config))
+    return count(parts), training_flops(forward(1)) / seq_len, memory
+
+
+def _of_groups(config: DictConfig) -> Any:
+    return configuration.build(config, "optimizer")
+
+
+def loss_of(parts: torch.nn.ModuleList, ids: Tensor) -> Tensor:
+    """A language model's loss, for its shapes."""
+    model, head = parts
+    logits = head(model(ids).states)
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), ids.flatten())

@@ -1,0 +1,78 @@
+"""lmlab train: compose, check, find or make the run, fit, evaluate the best checkpoint, report."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from lmlab import config as configuration
+from lmlab.command import front
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> int:
+    """The command line of `lmlab train`."""
+    flags, overrides = front.split(arguments, front.COMPOSING)
+    if (done := front.answer(flags, overrides, verb="train")) is not None:
+        return done
+    if flags.multirun:
+        from lmlab.launcher.local import multirun
+
+        return multirun(overrides)
+    return train(configuration.compose(overrides), overrides)
+
+
+def train(config: DictConfig, overrides: list[str]) -> int:
+    """Trains, continues, or names the finished run of this configuration, and prints its result."""
+    return show(trained(config, overrides))
+
+
+def trained(config: DictConfig, overrides: list[str]) -> Any:
+    """The finished run of this configuration."""
+    from lmlab.command.experiment import resolve
+    from lmlab.command.rehearse import rehearse
+    from lmlab.run.identity import identity
+    from lmlab.run.store import open_run
+
+    experiment = resolve(config)
+    rehearse(experiment)
+    plain = configuration.plain(config)
+    plain["trainer"]["max_steps"] = experiment.horizon.total_steps if experiment.has_end else -1
+    run, how = open_run(
+        output_dir=Path(config.output_dir),
+        project=config.project,
+        identity=identity(plain, experiment.fingerprint),
+        config=plain,
+        overrides=overrides,
+        name=config.name,
+        fingerprint=experiment.fingerprint,
+        fresh=config.fresh,
+    )
+    if how == "finished":
+        log.info("this experiment is finished: %s (fresh=true trains it anew)", run.path)
+        return run
+    return continue_run(experiment, run, is_new=how == "new")
+
+
+def continue_run(experiment: Any, run: Any, *, is_new: bool) -> Any:
+    """Trains in the run's folder from its newest checkpoint to the end."""
+    from lmlab.command.fit import fit
+    from lmlab.report.html import write_report
+    from lmlab.run.lock import Lock
+
+    log.info("%s %s", "run" if is_new else "continuing", run.path)
+    with Lock(run.path):
+        fit(experiment, run)
+    write_report(run)  # without the lock, so that the page does not say that the run is still going on
+    return run
+
+
+def show(run: Any) -> int:
+    """Prints the result of a finished run."""
+    from lmlab.report.result import result
+
+    sys.stdout.write(result(run))
+    return 0

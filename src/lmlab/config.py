@@ -1,0 +1,330 @@
+"""From a command line to a checked, composed configuration, and from there to objects; every mistake in one sentence."""
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.utils import get_class, get_object, instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from lmlab.tree import groups, roots
+from lmlab.types import Mistake
+
+OPTIONAL_TEXT = (
+    "name", "init_from", "cache_dir", "data.path", "data.root", "data.val_path", "data.test_path",
+)  # fmt: skip
+"""Keys whose value is plain text, taken as it is typed, or null."""
+
+TEXT = ("prompt", "word", "analogy", "checkpoint", "output_dir", "samples.prompt", *OPTIONAL_TEXT)
+"""Keys whose value is plain text, taken as it is typed; `null` is a word like others where no null may stand."""
+
+NOT_FOR_CONSTRUCTOR = {
+    "trainer": ("max_tokens", "compile", "threads", "log_every"),
+    "model": ("params",),
+}
+"""lmlab's own keys beside those of a constructor, taken out before building."""
+
+# Composing.
+
+
+def compose(
+    overrides: Sequence[str], *, config_name: str = "train", verb: str = "train", with_hydra: bool = False
+) -> DictConfig:
+    """The composed configuration of a command line; `verb` is the one whose --help a message names.
+
+    Raises:
+        Mistake: for an unknown group, option or key (with the nearest ones), or a value that Hydra's grammar refuses.
+    """
+    with entered():
+        parsed = parse([quoted(override) for override in overrides], verb)
+        known = groups() if config_name == "train" else {}
+        chosen = [override for override in parsed if override.get_key_element().split("@")[0].lstrip("+~") in known]
+        _report(fault for override in parsed for fault in _several(override) or _group_faults(override, known))
+        if any(override.is_add() or override.is_delete() for override in parsed):
+            _check_keys(parsed, chosen, known, config_name, verb)
+        try:
+            return _composed(config_name, _lines(parsed), with_hydra)
+        except Mistake:  # a key that is not there, as Hydra says it: say it better
+            _check_keys(parsed, chosen, known, config_name, verb)
+            raise
+
+
+@contextmanager
+def entered() -> Iterator[None]:
+    """Hydra with lmlab's search path."""
+    folders = roots()
+    GlobalHydra.instance().clear()
+    initialize_config_dir(str(folders[-1]), version_base="1.3", job_name="lmlab")
+    loader: Any = GlobalHydra.instance().config_loader()
+    search_path = loader.get_search_path()
+    for folder in reversed(folders[:-1]):
+        search_path.prepend(provider="lmlab", path=f"file://{folder}")
+    loader.repository.initialize_sources(search_path)
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _composed(config_name: str, overrides: list[str], with_hydra: bool = False) -> DictConfig:
+    try:
+        return hydra_compose(config_name, overrides, return_hydra_config=with_hydra)
+    except (HydraException, OmegaConfBaseException) as error:
+        if place := re.search(r"Could not override '([^']+)'", str(error)):
+            parent = place[1].rpartition("/")[0] or "configuration"
+            raise Mistake(
+                f"{place[1]} has no place here: the chosen {parent} has no such part; "
+                f"lmlab {'train' if config_name == 'train' else config_name} --cfg job shows what it has"
+            ) from error
+        raise Mistake(one_line(error)) from error
+
+
+def _lines(overrides: Sequence[Override]) -> list[str]:
+    return [override.input_line or "" for override in overrides]
+
+
+def parse(overrides: Sequence[str], verb: str = "train") -> list[Override]:
+    """Hydra's grammar, its complaints in one sentence."""
+    parsed = []
+    for override in overrides:
+        try:
+            parsed.append(OverridesParser.create().parse_override(without_null(override)))
+        except HydraException as error:
+            key, _, value = override.partition("=")
+            if "=" not in override:
+                raise Mistake(f"{override!r} is not of the form key=value; see lmlab {verb} --help") from error
+            raise Mistake(
+                f"the value of {key!r} is not understood: {value!r} (text with special characters goes in quotes inside "
+                f"quotes: '{key}=\"...\"')"
+            ) from error
+    return parsed
+
+
+def quoted(override: str) -> str:
+    """A text key's value, whatever it holds, as a string of Hydra's grammar."""
+    key, sign, value = override.partition("=")
+    name = key.lstrip("+")
+    if not sign or name not in TEXT or (value == "null" and name in OPTIONAL_TEXT):
+        return override
+    backslashes = re.sub(r"(\\+)(?='|\Z)", r"\1\1", literal(value))  # Hydra unescapes backslashes only before a quote
+    escaped = backslashes.replace("'", "\\'")
+    return f"{key}='{escaped}'"
+
+
+def literal(value: Any) -> Any:
+    """Text, or values that hold text, in which OmegaConf sees no interpolation."""
+    if isinstance(value, dict):
+        return {key: literal(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [literal(one) for one in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
+
+
+def without_null(override: str) -> str:
+    """group=null or ~group, which Hydra may refuse: the option `none` where there is one, else the group taken away."""
+    group, _, value = override.partition("=")
+    if override.startswith("~") and override[1:] in groups():
+        group, value = override[1:], "null"
+    if value != "null" or group not in (known := groups()):
+        return override
+    return f"{group}=none" if "none" in known[group] else f"~{group}"
+
+
+def one_line(error: BaseException) -> str:
+    """The first sentence of a library's message."""
+    return str(error).strip().split("\n")[0]
+
+
+# Names.
+
+
+def _check_keys(
+    overrides: Sequence[Override],
+    chosen: Sequence[Override],
+    known: dict[str, dict[str, Path]],
+    config_name: str,
+    verb: str,
+) -> None:
+    """Every override that chooses no option names a key that is there; all faults are reported together."""
+    config = _composed(config_name, _lines(chosen))
+    faults = (_key_faults(override, config, known, verb) for override in overrides if override not in chosen)
+    _report(fault for some in faults for fault in some)
+
+
+def _report(faults: Iterable[str]) -> None:
+    if lines := list(faults):
+        raise Mistake("\n".join(lines))
+
+
+def _several(override: Override) -> list[str]:
+    if not override.is_sweep_override():
+        return []
+    key, values = override.key_or_group, (override.input_line or "").partition("=")[2]
+    return [
+        f"{key}={values} means several experiments; lmlab train -m runs each of them (a list is written {key}=[...], "
+        "text with commas in quotes inside quotes)"
+    ]
+
+
+OPTIONAL = ("paper", "logger")
+"""Groups of which a command may have none."""
+
+
+def _group_faults(override: Override, known: dict[str, dict[str, Path]]) -> list[str]:
+    group = override.key_or_group.split("@")[0]
+    if group not in known:
+        return []
+    if override.is_add():
+        return [f"a choice is written without +: {(override.input_line or '').lstrip('+')}"]
+    if override.is_delete():
+        if group in OPTIONAL:
+            return []
+        return [f"{group} cannot be taken away; choose one: lmlab list {group} shows them all"]
+    value = override.value()
+    options = value if isinstance(value, list) else [value]
+    return [
+        f"there is no {group}={option}; {nearest(str(option), known[group])} lmlab list {group} shows them all"
+        for option in options
+        if not isinstance(option, str) or option not in known[group]
+    ]
+
+
+def _key_faults(
+    override: Override, config: DictConfig, known: dict[str, dict[str, Path]], verb: str = "train"
+) -> list[str]:
+    key = override.key_or_group
+    if override.is_add() and "." in key and has(config, key.rpartition(".")[0]):
+        return []
+    if override.is_delete() and has(config, key):
+        return _removal_faults(key, config)
+    if not override.is_add() and has(config, key):
+        return []
+    near = nearest(key, [*known, *dotted(config)])
+    if override.is_add():
+        return [f"+{key} would make a new top-level key, which nothing reads; {near}"]
+    where = "--help lists the groups, --cfg job the keys" if known else "--cfg job shows the keys"
+    return [f"there is no key {'or group ' if known else ''}{key!r}; {near} lmlab {verb} {where}"]
+
+
+def _removal_faults(key: str, config: DictConfig) -> list[str]:
+    """What is taken away must have a default of its own, or be an entry of a mapping that a constructor takes whole."""
+    block, _, name = key.rpartition(".")
+    node = OmegaConf.select(config, block) if block else config
+    is_part = isinstance(node, DictConfig) and "_target_" in node
+    if not block or block in NOT_FOR_CONSTRUCTOR or (is_part and not _has_default(node._target_, name)):
+        return [f"{key} cannot be taken away: nothing takes its place; set it to a value, or to null where that is one"]
+    return []
+
+
+def _has_default(target: str, name: str) -> bool:
+    parameter = inspect.signature(get_object(target)).parameters.get(name)
+    return parameter is not None and parameter.default is not inspect.Parameter.empty
+
+
+def has(config: DictConfig, key: str) -> bool:
+    """Whether the key stands in the config, be its value null or missing."""
+    node: Any = config
+    for part in key.split("."):
+        if isinstance(node, ListConfig) and part.isdigit():
+            node = node._get_node(int(part))
+        elif isinstance(node, DictConfig) and not node._is_none() and part in node:
+            node = node._get_node(part)
+        else:
+            return False
+    return True
+
+
+def dotted(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    """All keys, with dots."""
+    for key in config:
+        name = str(key)
+        if name.startswith("_"):
+            continue
+        node = config._get_node(key)
+        yield f"{prefix}{name}"
+        if isinstance(node, DictConfig) and not node._is_none() and not node._is_missing():
+            yield from dotted(node, f"{prefix}{name}.")
+
+
+def nearest(name: str, names: Any) -> str:
+    """'did you mean A or B?', by the whole name and by its last part."""
+    pool = list(dict.fromkeys(str(known) for known in names))
+    close = difflib.get_close_matches(name, pool, n=3, cutoff=0.6)
+    last = name.split(".")[-1]
+    close += [known for known in pool if known.split(".")[-1] == last and known not in close]
+    close += [] if close else [k for k in pool if difflib.SequenceMatcher(None, last, k.split(".")[-1]).ratio() > 0.75]
+    if close:
+        return f"did you mean {' or '.join(close[:3])}?"
+    return f"there are {', '.join(pool[:12])}{', ...' if len(pool) > 12 else '.'}"
+
+
+# Building.
+
+
+def plain(config: Any) -> Any:
+    """Plain dictionaries and lists, interpolations resolved."""
+    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+
+
+def build(config: DictConfig, key: str, *args: Any, **kwargs: Any) -> Any:
+    """The object that a block describes; a ValueError of its constructor becomes the user's Mistake, with the key."""
+    selected = OmegaConf.select(config, key)
+    node = selected.copy()
+    node._set_parent(selected._get_parent())
+    with open_dict(node):
+        for own in NOT_FOR_CONSTRUCTOR.get(key, ()):
+            node.pop(own, None)
+    try:
+        return instantiate(node, *args, _convert_="all", **kwargs)
+    except HydraException as error:
+        cause = error.__cause__
+        if isinstance(cause, Mistake):
+            raise cause from error
+        is_library = not str(node.get("_target_", "lmlab.")).startswith("lmlab.")
+        if isinstance(cause, ValueError) or (is_library and isinstance(cause, Exception)):
+            raise Mistake(f"{key}: {one_line(cause)}") from error
+        raise
+
+
+def class_of(config: DictConfig, key: str) -> Any:
+    """The class that a block names."""
+    return get_class(config[key]._target_)
+
+
+def stored(path: Path) -> DictConfig:
+    """A run's composed configuration, in which nothing is left to be resolved."""
+    config = OmegaConf.create(literal(yaml.safe_load(path.read_text(encoding="utf-8"))))
+    assert isinstance(config, DictConfig), f"{path} holds no configuration"
+    return config
+
+
+def changed(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """A stored configuration with values (not groups) changed on top."""
+    faults: list[str] = []
+    for override in parse([quoted(line) for line in overrides]):
+        if override.key_or_group in groups():
+            faults.append(f"{override.key_or_group} is a choice of parts, and a run keeps its parts; values may change")
+        elif not has(config, override.key_or_group):
+            faults += _key_faults(override, config, {})
+        else:
+            OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
+    if faults:
+        raise Mistake("\n".join(faults))
+    return config
+
+
+def write(config: DictConfig) -> str:
+    """The composed configuration as YAML, interpolations resolved."""
+    return OmegaConf.to_yaml(config, resolve=True)

@@ -1,0 +1,73 @@
+"""One file -> its text, exactly as written: newlines stay as they are, a byte order mark goes, doubt is an error."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import re
+import zlib
+from pathlib import Path
+
+from lmlab.types import Mistake
+
+GZIP = b"\x1f\x8b"
+HAN = re.compile("[\u4e00-\u9fff]")
+WIDE = ("utf-16", "utf-32")
+"""Encodings in which a NUL byte is a part of a character."""
+
+
+def check_encoding(encoding: str, on_error: str) -> None:
+    """Refuse what Python has no text encoding for."""
+    try:
+        "a".encode(encoding)
+    except LookupError:
+        raise Mistake(
+            f"data.encoding={encoding} is not a text encoding; set data.encoding to utf-8, utf-16, latin-1, gb18030 ..."
+        ) from None
+    if on_error not in ("strict", "replace"):
+        raise Mistake(f"data.on_error={on_error} is not known; set data.on_error to strict or replace")
+
+
+def read_document(path: Path, *, encoding: str, on_error: str) -> str:
+    """The text of a plain or gzip-compressed file."""
+    content = _content(path)
+    if on_error == "strict" and not codecs.lookup(encoding).name.startswith(WIDE):
+        _refuse_binary(path, content)
+    try:
+        return content.decode(encoding, on_error).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        byte = content[error.start : error.start + 1].hex()
+        raise Mistake(
+            f"{path} is not {encoding}: byte 0x{byte} at offset {error.start}; "
+            f"set data.encoding={_guess(content, encoding)}, or data.on_error=replace to read over it"
+        ) from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(GZIP) else content
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise Mistake(f"{path} is a damaged gzip file; fetch it again or change data.path") from None
+
+
+def _refuse_binary(path: Path, content: bytes) -> None:
+    head = content[:4096]
+    nulls = max(head[0::2].count(0), head[1::2].count(0))
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or nulls > 0.15 * len(head):
+        raise Mistake(f"{path} looks like UTF-16; set data.encoding=utf-16")
+    null = content.find(b"\0")
+    if null >= 0:
+        raise Mistake(
+            f"{path} is not text: NUL byte at offset {null}; "
+            "set data.path to a text file, or data.on_error=replace to read it nevertheless"
+        )
+
+
+def _guess(content: bytes, encoding: str) -> str:
+    """The encoding that the text may be in: Chinese of the mainland where it reads as that, else Western."""
+    sample = content[: 2**16].decode("gb18030", "ignore")
+    foreign = sum(character > "\x7f" for character in sample)
+    is_chinese = len(HAN.findall(sample)) > 0.7 * foreign and b"\xa1\xa3" in content  # its full stop
+    candidates = ["gb18030" if is_chinese else "latin-1", "utf-8"]
+    return next(name for name in candidates if name != encoding)

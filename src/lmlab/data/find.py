@@ -1,0 +1,41 @@
+"""From what a user names to files: a file, a folder, or a pattern, in this order, so that `a (1) [b].txt` is a file."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+from pathlib import Path
+
+from lmlab.types import Mistake
+
+SUFFIXES = (".txt", ".gz")
+"""What counts as text in a folder; a file that is named itself may be called anything."""
+
+
+def find_files(wanted: str, key: str) -> list[Path]:
+    """The files that `wanted`, the value of `key`, stands for, sorted; at least one."""
+    path = Path(wanted).expanduser()
+    if path.is_dir():
+        files = [file for file in path.rglob("*") if file.name.endswith(SUFFIXES) and file.is_file()]
+        if not files:
+            raise Mistake(f"{key}={wanted} is a folder without .txt or .gz files; set {key} to a file or a pattern")
+    elif path.exists():
+        files = [path]
+    else:
+        files = [Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file()]
+        if not files:
+            raise Mistake(f"{key}={wanted} does not exist{_nearest(path)}; set {key} to a file, a folder or a pattern")
+    closed = next((file for file in files if not os.access(file, os.R_OK)), None)
+    if closed:
+        raise Mistake(f"{closed} may not be read by you; change its permissions or {key}")
+    return sorted(files)
+
+
+def _nearest(path: Path) -> str:
+    """What the folder holds that has a similar name; or which folder is missing."""
+    if not path.parent.is_dir():
+        return f" (nor does the folder {path.parent})"
+    names = sorted(entry.name for entry in path.parent.iterdir())
+    similar = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
+    return f" (in {path.parent.resolve()} there is {', '.join(similar)})" if similar else ""

@@ -1,0 +1,119 @@
+"""How the next token is chosen from its logits: greedy, or drawn after filters that each are a function on logits.
+
+Temperature (Ackley et al. 1985), top-k (Fan et al. 2018), top-p (Holtzman et al. 2020) and repetition penalty
+(Keskar et al. 2019) compose in any order: `sample(temperature(0.8), top_p(0.95))`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lmlab.types import Mistake
+
+Filter = Callable[[Tensor, Tensor], Tensor]
+"""Logits [batch, vocab] and the ids so far [batch, time] -> logits [batch, vocab]."""
+
+
+Chooser = Callable[
+    [Float[Tensor, "batch vocab"], Int[Tensor, "batch time"], Float[Tensor, " batch"]], Int[Tensor, " batch"]
+]
+"""Logits, the ids so far, and one random number in [0, 1) per row, the only randomness there is -> a token per row."""
+
+
+def chooser(
+    *,
+    temperature: float,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    repetition_penalty: float | None = None,
+) -> Chooser:
+    """From what a user sets: penalty, then temperature, top-k and top-p; temperature 0 is the limit, greedy."""
+    filters: list[Filter] = [] if repetition_penalty is None else [penalize_repetition(repetition_penalty)]
+    if temperature == 0:
+        return greedy(*filters)
+    filters.append(scale(temperature))
+    filters += [] if top_k is None else [keep_top_k(top_k)]
+    filters += [] if top_p is None else [keep_top_p(top_p)]
+    return sample(*filters)
+
+
+def greedy(*filters: Filter) -> Chooser:
+    """The likeliest token; of equals the first."""
+
+    def choose(logits: Tensor, previous: Tensor, uniform: Tensor) -> Tensor:
+        return _filtered(logits, previous, filters).argmax(dim=-1)
+
+    return choose
+
+
+def sample(*filters: Filter) -> Chooser:
+    """The first token at which the cumulative probability exceeds the row's random number."""
+
+    def choose(logits: Tensor, previous: Tensor, uniform: Tensor) -> Tensor:
+        probability = _filtered(logits.float(), previous, filters).softmax(dim=-1)
+        cumulative = probability.cumsum(dim=-1)
+        total = cumulative[:, -1]
+        # Rounding can lift the product to the total itself, beyond the last token that has any probability.
+        reached = torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))
+        return torch.searchsorted(cumulative, reached[:, None], right=True)[:, 0]
+
+    return choose
+
+
+def scale(temperature: float) -> Filter:
+    """logits / temperature"""
+    if not temperature > 0:
+        raise Mistake(f"temperature={temperature} is not above 0; set temperature=0 for greedy decoding, else above 0")
+    return lambda logits, previous: logits / temperature
+
+
+def keep_top_k(k: int) -> Filter:
+    """The k likeliest tokens (Fan et al. 2018)."""
+    if k < 1:
+        raise Mistake(f"top_k={k} keeps no token; set top_k to 1 or more, or to null for all tokens")
+
+    def keep(logits: Tensor, previous: Tensor) -> Tensor:
+        values, indices = logits.topk(min(k, logits.shape[-1]), dim=-1)
+        return torch.full_like(logits, -torch.inf).scatter(-1, indices, values)
+
+    return keep
+
+
+def keep_top_p(p: float) -> Filter:
+    """The smallest set of likeliest tokens whose probability reaches p: the nucleus (Holtzman et al. 2020, eq. 2)."""
+    if not 0 < p <= 1:
+        raise Mistake(f"top_p={p} is no probability; set top_p above 0 and at most 1, or to null for all tokens")
+
+    def keep(logits: Tensor, previous: Tensor) -> Tensor:
+        values, indices = logits.sort(dim=-1, descending=True, stable=True)
+        probability = values.softmax(dim=-1)
+        before = probability.cumsum(dim=-1) - probability
+        before[:, 0] = 0.0  # exact, so that the likeliest token always stays
+        return torch.full_like(logits, -torch.inf).scatter(-1, indices, values.masked_fill(before >= p, -torch.inf))
+
+    return keep
+
+
+def penalize_repetition(penalty: float) -> Filter:
+    """Logits of tokens that occurred before are divided by the penalty (Keskar et al. 2019, section 4.1: 1.2).
+
+    Negative logits are multiplied by it, since dividing would make them likelier: the paper leaves the sign open.
+    """
+    if not penalty > 0:
+        raise Mistake(f"repetition_penalty={penalty} is not above 0; set repetition_penalty to 1.2, or null")
+
+    def penalize(logits: Tensor, previous: Tensor) -> Tensor:
+        seen = logits.gather(-1, previous)
+        return logits.scatter(-1, previous, torch.where(seen > 0, seen / penalty, seen * penalty))
+
+    return penalize
+
+
+def _filtered(logits: Tensor, previous: Tensor, filters: tuple[Filter, ...]) -> Tensor:
+    for keep in filters:
+        logits = keep(logits, previous)
+    return logits

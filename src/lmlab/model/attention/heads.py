@@ -1,0 +1,121 @@
+"""Q W_i^Q, K W_i^K, V W_i^V for each head i, and concat(head_i) W^O behind them (Vaswani et al. 2017, 3.2.2).
+
+Fewer key-value heads than heads is grouped-query attention (Ainslie et al. 2023); one is multi-query (Shazeer 2019).
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lmlab.model.norm.rms_norm import RmsNorm
+from lmlab.types import Mistake
+
+
+class Heads(nn.Module):
+    """What every attention shares beside its score; self-attention (memory_dim None) has one fused projection."""
+
+    def __init__(
+        self,
+        *,
+        dim: int,
+        memory_dim: int | None,
+        num_heads: int,
+        num_kv_heads: int | None,
+        bias: bool,
+        qk_norm: bool,
+    ) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
+        _check(dim, num_heads, self.num_kv_heads, "cross_attention" if memory_dim else "attention")
+        self.head_dim = dim // num_heads
+        self.kv_dim = self.num_kv_heads * self.head_dim
+        self.query = nn.Linear(dim, dim + 2 * self.kv_dim if memory_dim is None else dim, bias=bias)
+        self.key_value = None if memory_dim is None else nn.Linear(memory_dim, 2 * self.kv_dim, bias=bias)
+        self.query_norm = RmsNorm(dim=self.head_dim, eps=1e-6) if qk_norm else None
+        self.key_norm = RmsNorm(dim=self.head_dim, eps=1e-6) if qk_norm else None
+        self.output = nn.Linear(dim, dim, bias=bias)
+
+    def split(
+        self,
+        query: Float[Tensor, "batch query dim"],
+        memory: Float[Tensor, "batch key memory_dim"],
+        rotate: Callable[[Tensor], Tensor] | None,
+    ) -> tuple[
+        Float[Tensor, "batch heads query head_dim"],
+        Float[Tensor, "batch kv_heads key head_dim"],
+        Float[Tensor, "batch kv_heads key head_dim"],
+    ]:
+        """Queries, keys and values by heads."""
+        split = self._of_itself(query, rotate) if self.key_value is None else self._of_memory(query, memory)
+        queries, keys, values = (heads.transpose(1, 2) for heads in split)
+        return queries, keys, values
+
+    def _of_itself(self, states: Tensor, rotate: Callable[[Tensor], Tensor] | None) -> tuple[Tensor, ...]:
+        """[batch, time, heads, head_dim] each; queries and keys are turned as one, in half the passes."""
+        both, values = self.query(states).split((states.shape[-1] + self.kv_dim, self.kv_dim), dim=-1)
+        both = self._by_head(both)
+        if self.query_norm is not None and self.key_norm is not None:
+            queries, keys = both[:, :, : self.num_heads], both[:, :, self.num_heads :]
+            both = torch.cat((self.query_norm(queries), self.key_norm(keys)), dim=2)
+        if rotate is not None:
+            both = rotate(both)
+        return both[:, :, : self.num_heads], both[:, :, self.num_heads :], self._by_head(values)
+
+    def _of_memory(self, query: Tensor, memory: Tensor) -> tuple[Tensor, ...]:
+        """[batch, time, heads, head_dim] each; a memory's places are not those of the queries: nothing is turned."""
+        assert self.key_value is not None
+        keys, values = (self._by_head(part) for part in self.key_value(memory).chunk(2, dim=-1))
+        queries = self._by_head(self.query(query))
+        if self.query_norm is not None and self.key_norm is not None:
+            queries, keys = self.query_norm(queries), self.key_norm(keys)
+        return queries, keys, values
+
+    def merge(self, heads: Float[Tensor, "batch heads query head_dim"]) -> Float[Tensor, "batch query dim"]:
+        """The heads side by side, projected."""
+        merged: Tensor = self.output(heads.transpose(1, 2).flatten(2))
+        return merged
+
+    def _by_head(self, states: Tensor) -> Tensor:
+        batch, time, _ = states.shape
+        return states.view(batch, time, -1, self.head_dim)
+
+
+def extend(
+    state: tuple[Tensor, Tensor] | None,
+    keys: Float[Tensor, "batch kv_heads key head_dim"],
+    values: Float[Tensor, "batch kv_heads key head_dim"],
+) -> tuple[Tensor, Tensor]:
+    """Keys and values behind those of the calls before."""
+    if state is None:
+        return keys, values
+    return torch.cat((state[0], keys), dim=2), torch.cat((state[1], values), dim=2)
+
+
+def repeat(
+    heads: Float[Tensor, "batch kv_heads key head_dim"], num_heads: int
+) -> Float[Tensor, "batch heads key head_dim"]:
+    """Each key-value head as often as there are query heads that share it."""
+    times = num_heads // heads.shape[1]
+    return heads if times == 1 else heads.repeat_interleave(times, dim=1)
+
+
+def fade(weights: Tensor, dropout: float, training: bool) -> Tensor:
+    """Dropout on attention weights; with no dropout, no operation."""
+    return F.dropout(weights, dropout) if training and dropout > 0 else weights
+
+
+def _check(dim: int, num_heads: int, num_kv_heads: int, part: str) -> None:
+    if dim % num_heads:
+        raise Mistake(
+            f"model.dim={dim} is not divisible by model.{part}.num_heads={num_heads}; "
+            f"set model.dim to a multiple of {num_heads}"
+        )
+    if num_heads % num_kv_heads:
+        raise Mistake(
+            f"model.{part}.num_heads={num_heads} is not divisible by model.{part}.num_kv_heads={num_kv_heads}; "
+            f"set model.{part}.num_kv_heads to a divisor of {num_heads}, or to null for one each"
+        )

@@ -1,0 +1,51 @@
+"""The result of one run as text: held-out figures beside the baselines of the same split, samples, where the page is."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lmlab.report.record import Record
+from lmlab.types import SAMPLE_BREAK
+
+
+def result(run: Record) -> str:
+    """What `lmlab train` prints at its end."""
+    return "\n".join([*_figures(run.summary), *_samples(run), *_places(run)]) + "\n"
+
+
+def _figures(summary: Mapping[str, Any]) -> Iterator[str]:
+    split = "test" if "test/loss" in summary else "val"
+    yield ""
+    yield f"held-out text ({split} split)       nats/token   perplexity   bits/byte"
+    if f"{split}/loss" in summary:
+        loss, perplexity = summary[f"{split}/loss"], summary[f"{split}/perplexity"]
+        yield _row("this model", loss, perplexity, summary[f"{split}/bits_per_byte"])
+    for name, figures in summary.get("baselines", {}).items():
+        if isinstance(figures, dict):
+            loss = figures.get("loss")
+            yield _row(name, loss, None if loss is None else math.exp(loss), figures.get("bits_per_byte"))
+    yield ""
+    yield (
+        f"{summary.get('parameters', 0):,} parameters, {summary.get('step', 0):,} steps, {summary.get('tokens', 0):,} tokens, "
+        f"{summary.get('seconds', 0):.0f} s; best after step {summary.get('best_step', summary.get('step'))}"
+    )
+
+
+def _row(name: str, *figures: float | None) -> str:
+    shown = (f"{figure:>12.3f}" if figure is not None else f"{'':>12}" for figure in figures)
+    return f"  {name:<28}" + " ".join(shown)
+
+
+def _samples(run: Record) -> Iterator[str]:
+    final = run.texts().get("final", "")
+    for number, text in enumerate(final.split(SAMPLE_BREAK), start=1):
+        yield ""
+        yield f"sample {number}"
+        yield from (f"  {line}" for line in (text.strip() or "(empty)").split("\n"))
+
+
+def _places(run: Record) -> Iterator[str]:
+    yield ""
+    yield f"weights sha256  {run.summary.get('weights_sha256', '')}"
+    yield f"run folder      {run.path}"
+    yield f"report          {run.path / 'report.html'}"

@@ -1,0 +1,206 @@
+"""Language modelling: minimise -log p(token | tokens before it), summed over the step's targets and divided by their number."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import Metric
+
+from lmlab.types import IGNORE, Batch, Mistake, Output, Schedule, SequenceModel
+
+
+class LanguageModeling(pl.LightningModule):
+    """Wraps a causal model and a head over the vocabulary.
+
+    Its own counters, not Lightning's, say where the run stands: `step` optimizer steps are done, and `micro` passes of the
+    step that is under way. Everything random in a pass follows from (seed, step, micro, rank).
+
+    Args:
+        model: ids -> states.
+        head: states -> logits.
+        metric: makes the metric of a split ("val", "test"), updated by (summed loss, targets).
+        optimizer: parameter groups -> optimizer; groups: the module's parameters in groups.
+        schedule: step -> factor on each group's learning rate.
+        num_micro: passes per step.
+        total_steps: where training ends, for displays; None: open end.
+        seed: of dropout.
+        gradient_clip: largest norm of the whole gradient (Pascanu et al. 2013); None: no clipping.
+        label_smoothing: weight of the uniform distribution in the target (Szegedy et al. 2016, section 7); in training only.
+    """
+
+    causal = True
+    """The role of the model that it needs: a decoder."""
+
+    def __init__(
+        self,
+        *,
+        model: SequenceModel,
+        head: nn.Module,
+        metric: Callable[[str], Metric],
+        optimizer: Callable[[nn.Module], Optimizer],
+        schedule: Schedule,
+        num_micro: int,
+        total_steps: int | None,
+        seed: int,
+        gradient_clip: float | None,
+        label_smoothing: float,
+    ) -> None:
+        super().__init__()
+        self.model, self.head = model, head
+        self.metrics: Any = nn.ModuleDict({split: metric(split) for split in ("val", "test")})
+        self.optimizer_factory, self.schedule = optimizer, schedule
+        self.num_micro, self.total_steps, self.seed = num_micro, total_steps, seed
+        self.gradient_clip, self.label_smoothing = gradient_clip, label_smoothing
+        self.step, self.micro, self.tokens = 0, 0, 0
+        self.carried: dict[int, Any] = {}
+        self.latest: dict[str, Tensor | float] = {}
+
+    # The step.
+
+    def forward(self, batch: Batch, state: Any = None) -> tuple[Tensor, Output]:
+        """Logits [batch, time, vocab] and what the model returned."""
+        output = self.model(batch.inputs, batch.document, None, state)
+        return self.head(output.states), output
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        seed_generator(stream_seed(self.seed, self.step, self.micro, self.global_rank), self.device)
+        state = None if batch.is_start or batch.rows is None else self.carried.get(self.micro)
+        logits, output = self(batch, state)
+        total = summed_loss(logits, batch.targets, self.label_smoothing)
+        if batch.rows is not None:
+            self.carried[self.micro] = detached(output.state)
+        self._observe(total.detach(), batch)
+        loss = total / batch.num_targets + sum(output.extras.losses.values()) / (
+            self.num_micro * self.trainer.world_size
+        )
+        self.micro += 1
+        # Lightning divides by the passes and DDP by the ranks: the division by the step's targets is already the right one.
+        scaled: Tensor = loss * (self.num_micro * self.trainer.world_size)
+        return scaled
+
+    def _observe(self, total: Tensor, batch: Batch) -> None:
+        if self.micro == 0:
+            self._step_loss = torch.zeros_like(total)
+        self._step_loss = self._step_loss + total
+        if self.micro == self.num_micro - 1:
+            self.latest["loss"] = self._step_loss / batch.num_targets * self.trainer.world_size
+            self.tokens += batch.num_targets
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        factor = self.schedule(self.step)
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        self.step, self.micro = self.step + 1, 0
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
+    ) -> None:
+        limit = float("inf") if self.gradient_clip is None else self.gradient_clip
+        self.latest["grad_norm"] = nn.utils.clip_grad_norm_(self.parameters(), limit)
+
+    def configure_optimizers(self) -> Optimizer:
+        optimizer = self.optimizer_factory(self)
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+        return optimizer
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        return batch if device.type == "cpu" else super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    # Evaluation.
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        self._evaluate("val", batch)
+
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        self._evaluate("test", batch)
+
+    def on_validation_epoch_start(self) -> None:
+        self._eval_state = None
+
+    def on_test_epoch_start(self) -> None:
+        self._eval_state = None
+
+    def _evaluate(self, split: str, batch: Batch) -> None:
+        state = None if batch.is_start or batch.rows is None else self._eval_state
+        logits, output = self(batch, state)
+        self._eval_state = output.state if batch.rows is not None else None
+        self.metrics[split].update(summed_loss(logits, batch.targets, 0.0).double(), (batch.targets != IGNORE).sum())
+
+    def on_validation_epoch_end(self) -> None:
+        self._conclude("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._conclude("test")
+
+    def _conclude(self, split: str) -> None:
+        results = {f"{split}/{name}": float(value) for name, value in self.metrics[split].compute().items()}
+        self.metrics[split].reset()
+        self.latest.update(results)
+        self.log_dict(results, logger=False)
+
+    # What a checkpoint carries beside weights and optimizer.
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # Lightning's own loop counters stand still or run ahead within a step; lmlab's say all that a resume needs.
+        checkpoint.pop("loops", None)
+        checkpoint["lmlab"] = {
+            "schema": 1,
+            "step": self.step,
+            "tokens": self.tokens,
+            "carried": self.carried,
+            "num_micro": self.num_micro,
+        }
+
+    def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        ours = checkpoint["lmlab"]
+        if ours["carried"] and ours["num_micro"] != self.num_micro:
+            raise Mistake(
+                f"this run carries the state of its streams in {ours['num_micro']} parts, and would now compute a step in "
+                f"{self.num_micro}; resume it with the batch.micro_size and trainer.devices that it had"
+            )
+        self.step, self.micro, self.tokens, self.carried = ours["step"], 0, ours["tokens"], ours["carried"]
+
+
+def summed_loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    """Sum of -log p over the targets that are not IGNORE, in float32: logits [batch, time, vocab], targets [batch, time]."""
+    return F.cross_entropy(
+        logits.flatten(0, 1).float(),
+        targets.flatten(),
+        ignore_index=IGNORE,
+        reduction="sum",
+        label_smoothing=label_smoothing,
+    )
+
+
+def stream_seed(*key: int) -> int:
+    """A 63-bit seed from (seed, step, micro, rank), each key its own stream (splitmix64 over the words)."""
+    mixed = 0
+    for word in key:
+        mixed = (mixed + word + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        mixed ^= mixed >> 31
+    return mixed >> 1
+
+
+def seed_generator(seed: int, device: torch.device) -> None:
+    """Seeds the device's own generator; torch.manual_seed would keep a stack trace per call for devices not yet in use."""
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
+def detached(state: Any) -> Any:
+    """The state without its graph, so that backpropagation ends at the step's border."""
+    if isinstance(state, Tensor):
+        return state.detach()
+    return None if state is None else tuple(detached(part) for part in state)

@@ -1,0 +1,82 @@
+"""A trained tokenizer: text <-> ids, on the `tokenizers` library, whatever kind it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt
+from tokenizers import Tokenizer
+
+from lmlab.tokenizer.chunks import chunks
+from lmlab.types import EOS, Mistake
+
+
+class Trained:
+    """What `train` of each kind returns and what a run keeps as `tokenizer.json`."""
+
+    def __init__(self, *, tokenizer: Tokenizer) -> None:
+        # Else "<eos>" written in a text would end the document. The library does not save this switch.
+        tokenizer.encode_special_tokens = True
+        self._tokenizer = tokenizer
+        self.vocab_size: int = tokenizer.get_vocab_size()
+        eos = tokenizer.token_to_id(EOS)
+        if eos is None:
+            raise Mistake(f"this tokenizer.json has no {EOS}, which ends every document; train one: tokenizer=bpe")
+        self.eos: int = eos
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _from_json, (self._tokenizer.to_str(),)
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of the text, without `<eos>` at its end."""
+        return [index for part in self._encode_parts(list(chunks(text))) for index in part]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text, encoded in parallel."""
+        return [[index for part in parts for index in part] for parts in self._encode_texts(texts)]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text; what ends a document leaves no trace, or a newline where lines end in `<eos>`."""
+        return str(self._tokenizer.decode([int(index) for index in ids], skip_special_tokens=True))
+
+    def token(self, index: int) -> str:
+        """The token as the vocabulary spells it."""
+        return str(self._tokenizer.id_to_token(index))
+
+    def save(self, path: str) -> None:
+        self._tokenizer.save(str(path))
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest type that holds every id."""
+        return np.dtype(np.uint16 if self.vocab_size <= 2**16 else np.uint32)
+
+    def to_array(self, texts: Iterable[str]) -> UInt[np.ndarray, "time"]:
+        """Ids of all documents, one after another, each ended by one `<eos>`, its last newline's where that is one."""
+        parts: list[np.ndarray] = []
+        end = np.array([self.eos], dtype=self.dtype)
+        for document in self._encode_texts(list(texts)):
+            parts += [np.array(ids, dtype=self.dtype) for ids in document]
+            if not document or document[-1][-1:] != [self.eos]:
+                parts.append(end)
+        return np.concatenate(parts) if parts else end[:0]
+
+    def _encode_texts(self, texts: Sequence[str]) -> Iterable[list[list[int]]]:
+        """Ids of the chunks of each text; all chunks of all texts go through the library in one call."""
+        cuts = [list(chunks(text)) for text in texts]
+        ids = iter(self._encode_parts([part for parts in cuts for part in parts]))
+        return ([next(ids) for _ in parts] for parts in cuts)
+
+    def _encode_parts(self, parts: list[str]) -> list[list[int]]:
+        return [part.ids for part in self._tokenizer.encode_batch_fast(parts, add_special_tokens=False)]
+
+
+def load(path: str | Path) -> Trained:
+    """The tokenizer that `save` wrote, or any `tokenizer.json` with an `<eos>`."""
+    return Trained(tokenizer=Tokenizer.from_file(str(path)))
+
+
+def _from_json(content: str) -> Trained:
+    return Trained(tokenizer=Tokenizer.from_str(content))

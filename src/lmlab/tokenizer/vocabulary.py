@@ -1,0 +1,17 @@
+"""Closed vocabularies: the most frequent symbols of the training text, in an order that is the same everywhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lmlab.types import EOS, UNK, Mistake
+
+
+def ranked(counts: Counter[str], *, vocab_size: int | None, min_count: int) -> dict[str, int]:
+    """Symbol -> id: `<eos>`, `<unk>`, then the symbols by falling count, equal counts by code point."""
+    if vocab_size is not None and vocab_size < 3:
+        raise Mistake(f"tokenizer.vocab_size={vocab_size} is too small; {EOS}, {UNK} and one symbol need at least 3")
+    kept = [symbol for symbol, count in counts.items() if count >= min_count and symbol not in (EOS, UNK)]
+    kept.sort(key=lambda symbol: (-counts[symbol], symbol))
+    symbols = [EOS, UNK, *kept][:vocab_size]
+    return {symbol: index for index, symbol in enumerate(symbols)}

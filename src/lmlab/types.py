@@ -1,0 +1,298 @@
+"""What the stages hand to each other: Examples, Batches, model Outputs, and the Protocols of the exchangeable parts.
+
+Axis words, the same ones everywhere: batch, time, dim, vocab, heads, head_dim, query, key.
+Nothing here imports torch, so that reports and the command line can read these types in milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, no_type_check, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+IGNORE = -100
+"""The target of a position where nothing is predicted."""
+
+EOS = "<eos>"
+"""Ends every document; also stands before a split's first token, so that the loss covers every token."""
+
+UNK = "<unk>"
+"""What a tokenizer with a closed vocabulary writes for an unknown symbol."""
+
+SAMPLE_BREAK = "\n\n* * *\n\n"
+"""Stands between the samples of one step in their file."""
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+class Mistake(ValueError):
+    """A user's mistake: one sentence with the value, what was expected and the key to change. Exit code 2, no traceback."""
+
+
+class Interrupted(Exception):
+    """The run stopped before its end and can be resumed: one sentence says why and how. Exit code 3, no traceback."""
+
+
+class Failed(Exception):
+    """Training cannot go on as configured: one sentence says what happened and which key to change. Exit code 1."""
+
+
+# Examples: what a data source yields.
+
+
+@dataclass(frozen=True)
+class Text:
+    """One document of running text."""
+
+    text: str
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where examples come from; one class per file of `data/`."""
+
+    @property
+    def example(self) -> type:
+        """The Example type that it yields."""
+
+    def fingerprint(self) -> str:
+        """A hash of the content of all splits: equal content, equal hash, wherever the files lie."""
+
+    def read(self, split: Split) -> Iterator[Any]:
+        """The examples of one split, in an order that never changes; empty where the data has no such split."""
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """Text <-> ids; trained on the training split alone."""
+
+    @property
+    def vocab_size(self) -> int: ...
+
+    @property
+    def eos(self) -> int: ...
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of the text, without `<eos>`."""
+
+    def decode(self, ids: list[int]) -> str: ...
+
+    def save(self, path: str) -> None: ...
+
+
+# Batches.
+
+
+@no_type_check
+@dataclass
+class Batch:
+    """One micro-batch of one data-parallel rank."""
+
+    inputs: Tensor
+    """Ids [batch, time], or features [batch, time, dim]."""
+    targets: Tensor
+    """Ids [batch, time], IGNORE where nothing is predicted."""
+    num_targets: int
+    """Targets of the whole step, over all ranks and micro-batches: what the step's summed loss is divided by."""
+    document: Tensor | None = None
+    """Integers [batch, time]: 0 is padding; positions attend and carry state only within their number."""
+    rows: Tensor | None = None
+    """Global row numbers [batch] of streams whose state is carried over from the step before; None: every row is fresh."""
+    is_start: bool = True
+    """Whether carried streams begin anew here, with an empty state."""
+
+
+# Models.
+
+State = Any
+"""What a model carries from one call to the next: nested tuples of tensors, batch first."""
+
+
+@no_type_check
+@dataclass
+class Memory:
+    """What an encoder hands to a conditional decoder."""
+
+    states: Tensor
+    """[batch, time, dim]"""
+    document: Tensor | None = None
+    """Integers [batch, time] as in Batch: a query of document n attends to memory of document n."""
+
+
+@no_type_check
+@dataclass
+class Extras:
+    """What a model returns beside its states."""
+
+    attention: tuple[Tensor, ...] = ()
+    """Self-attention weights [batch, heads, query, key], one per layer, where they were asked for."""
+    cross_attention: tuple[Tensor, ...] = ()
+    """Weights on the memory [batch, heads, query, key], one per layer that reads it, where they were asked for."""
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    """Auxiliary losses by name, scalars, already weighted: the task adds them to its own."""
+
+
+@no_type_check
+@dataclass
+class Output:
+    """What every sequence model returns."""
+
+    states: Tensor
+    """[batch, time, dim]"""
+    state: State = None
+    extras: Extras = field(default_factory=Extras)
+
+
+@no_type_check
+@dataclass
+class Mask:
+    """Which key each query may attend to; made once per forward, read by every attention."""
+
+    is_causal: bool = False
+    """True: exactly the lower triangle of a square of equal positions, so that a fused kernel needs no tensor."""
+    allowed: Tensor | None = None
+    """[batch or 1, 1, query, key], True where attention is allowed; None: everywhere (or the lower triangle)."""
+    bias: Tensor | None = None
+    """[batch or 1, heads, query, key], added to the scores; -inf where attention is not allowed."""
+
+
+@runtime_checkable
+class SequenceModel(Protocol):
+    """The model contract: every architecture fills every role that it can."""
+
+    dim: int
+    causal: bool
+    embedding: nn.Embedding
+    state_grows: bool
+    """Whether the state holds every position so far (keys and values), and not a summary of one size."""
+
+    def __call__(
+        self,
+        inputs: Tensor,
+        document: Tensor | None = None,
+        memory: Memory | None = None,
+        state: State = None,
+        *,
+        with_attention: bool = False,
+    ) -> Output:
+        """States of ids [batch, time] or features [batch, time, dim]; see DESIGN, The model contract."""
+
+
+@runtime_checkable
+class Pattern(Protocol):
+    """Which places see which, beside causality and documents: a parameter-free part of attention."""
+
+    def kind(self, layer: int) -> int:
+        """Layers of one kind share one mask."""
+
+    def allowed(self, query: Tensor, key: Tensor, kind: int) -> Tensor | None:
+        """Places [batch or 1, query] and [batch or 1, key] -> [batch or 1, query, key]; None: everywhere."""
+
+
+@runtime_checkable
+class Position(Protocol):
+    """How a model knows the order of its inputs: at the embedding, at query and key, or as a bias on the scores.
+
+    Places are integers [batch or 1, time] that count from 0 within each document.
+    """
+
+    max_length: int | None
+    """The places that it has; None: any number."""
+
+    def embed(self, states: Tensor, places: Tensor) -> Tensor:
+        """[batch, time, dim] -> the same, with places added where the scheme adds them."""
+
+    def rotation(self, places: Tensor) -> Callable[[Tensor], Tensor] | None:
+        """What turns queries and keys [batch, time, heads, head_dim] at these places; made once per forward."""
+
+    def bias(self, query: Tensor, key: Tensor) -> Tensor | None:
+        """What places add to the scores, [batch or 1, heads, query, key]; made once per forward."""
+
+
+@runtime_checkable
+class Attention(Protocol):
+    """Projections, heads and score; for self-attention (memory is the query's own sequence) and cross-attention alike."""
+
+    num_heads: int
+    head_dim: int
+
+    def __call__(
+        self,
+        query: Tensor,
+        memory: Tensor,
+        mask: Mask,
+        state: tuple[Tensor, Tensor] | None = None,
+        *,
+        rotate: Callable[[Tensor], Tensor] | None = None,
+        with_weights: bool = False,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor | None]:
+        """[batch, query, dim], [batch, key, memory_dim] -> output [batch, query, dim], the keys and values, the weights."""
+
+
+@runtime_checkable
+class AttentionFactory(Protocol):
+    """One attention per layer, of the model's width."""
+
+    def __call__(self, *, dim: int, memory_dim: int | None) -> Attention:
+        """With memory_dim None for self-attention: query, key and value then come out of one projection."""
+
+
+@runtime_checkable
+class Cell(Protocol):
+    """One recurrent layer over a whole sequence."""
+
+    def __call__(self, inputs: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """[batch, time, dim], state tensors [batch, dim] or None (zeros) -> [batch, time, dim] and the last state."""
+
+
+@runtime_checkable
+class CellFactory(Protocol):
+    """One cell per layer and direction."""
+
+    def __call__(self, *, input_dim: int, dim: int) -> Cell: ...
+
+
+@runtime_checkable
+class ModuleFactory(Protocol):
+    """A norm or a feed-forward, made once per place that needs one."""
+
+    def __call__(self, *, dim: int) -> nn.Module: ...
+
+
+@runtime_checkable
+class PositionFactory(Protocol):
+    """One scheme per model."""
+
+    def __call__(self, *, dim: int, head_dim: int, num_heads: int) -> Position: ...
+
+
+@runtime_checkable
+class ModelFactory(Protocol):
+    """What `conf/model/*.yaml` builds: everything chosen but what data and task decide."""
+
+    def __call__(self, *, vocab_size: int, causal: bool, memory_dim: int | None = None) -> SequenceModel: ...
+
+
+# Training.
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """How long a run is, for what is planned over it (learning rate schedules)."""
+
+    total_steps: int
+    steps_per_epoch: int
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """A pure function of the step: the factor on the base learning rate."""
+
+    def __call__(self, step: int) -> float: ...
+
+
+Metrics = Mapping[str, float]

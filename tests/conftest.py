@@ -1,0 +1,47 @@
+"""Every test works in a folder of its own: no cache, run or W&B login of whoever runs the tests is read or written."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+TINY = (
+    "data=text",
+    "tokenizer=char",
+    "batch.size=4",
+    "batch.seq_len=12",
+    "model.dim=16",
+    "model.num_layers=1",
+    "trainer.max_steps=2",
+    "trainer.accelerator=cpu",
+    "trainer.threads=1",
+    "samples.num=1",
+    "samples.max_tokens=5",
+    "logger=none",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the cache and the runs of this session lie."""
+    folder = tmp_path_factory.mktemp("home")
+    before = dict(os.environ)
+    os.environ.update(LMLAB_CACHE=f"{folder}/cache", LMLAB_RUNS=f"{folder}/runs", WANDB_MODE="offline")
+    yield folder
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def tiny_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A text of some 3,000 characters with words that come back, and some Chinese."""
+    path = tmp_path_factory.mktemp("text") / "tiny.txt"
+    path.write_text("the cat sat on the mat, and the dog lay by the log.\n你好，世界。\n" * 50, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_text: Path) -> Callable[..., list[str]]:
+    """An experiment that trains in a fraction of a second, with overrides of its own."""
+    return lambda *overrides: [*TINY, f"data.path={tiny_text}", *overrides]

@@ -1,0 +1,58 @@
+"""Decoding with a state equals decoding by encoding everything anew, for every model of conf/model."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from lmlab import config as configuration
+from lmlab.decoding.loop import generate
+from lmlab.decoding.sample import chooser, greedy
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+VOCAB = 37
+SMALL = {"model.dim": 24, "model.num_layers": 2, "model.attention.num_heads": 4}
+every_model = pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
+
+
+@cache
+def build(name):
+    config = configuration.compose([f"model={name}"])
+    for key, value in SMALL.items():
+        if OmegaConf.select(config, key) is not None:
+            OmegaConf.update(config, key, value)
+    torch.manual_seed(0)
+    model = configuration.build(config, "model")(vocab_size=VOCAB, causal=True)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def head_of(model):
+    table = torch.randn(VOCAB, model.dim, generator=torch.Generator().manual_seed(2))
+    return lambda states: states @ table.T
+
+
+@every_model
+def test_greedy_with_a_state_equals_greedy_by_encoding_everything_anew(name):
+    model, ids = build(name), torch.randint(0, VOCAB, (3, 5), generator=torch.Generator().manual_seed(1))
+    head = head_of(model)
+    new = generate(model, head, ids, max_tokens=12, choose=greedy(), context_size=None, eos=None, seed=0)
+    with torch.no_grad():
+        for _ in range(12):
+            token = head(model(ids).states[:, -1]).argmax(-1)
+            ids = torch.cat([ids, token[:, None]], dim=1)
+    assert torch.equal(new, ids[:, 5:])
+    assert len(set(new.flatten().tolist())) > 3
+
+
+@every_model
+def test_a_text_longer_than_the_context_goes_on(name):
+    model, ids = build(name), torch.randint(0, VOCAB, (2, 9), generator=torch.Generator().manual_seed(1))
+    options = {"choose": chooser(temperature=1.0), "context_size": 8, "eos": None, "seed": 3}
+    new = generate(model, head_of(model), ids, max_tokens=30, **options)
+    assert new.shape == (2, 30)
+    assert torch.equal(generate(model, head_of(model), ids, max_tokens=30, **options), new)

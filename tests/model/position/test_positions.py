@@ -1,0 +1,55 @@
+import math
+
+import pytest
+import torch
+
+from lmlab.model.position.alibi import Alibi
+from lmlab.model.position.rotary import Rotary
+from lmlab.model.position.sinusoidal import Sinusoidal
+from lmlab.types import Mistake
+
+PLACES = torch.arange(7)[None]
+
+
+def test_sinusoidal_waves_are_those_of_the_paper():
+    waves = Sinusoidal(dim=5, head_dim=5, num_heads=1, base=10000.0).embed(torch.zeros(1, 7, 5), PLACES)[0]
+    for place in range(7):
+        for i in range(5):
+            wave = math.cos if i % 2 else math.sin
+            assert waves[place, i].item() == pytest.approx(wave(place / 10000 ** ((i - i % 2) / 5)), abs=1e-6)
+
+
+def test_rotary_scores_depend_on_distance_alone():
+    position = Rotary(dim=8, head_dim=8, num_heads=1, base=10000.0)
+    query, key = torch.randn(2, 1, 1, 3, 8).unbind(0)
+    near, far = position.rotation(torch.tensor([[2]])), position.rotation(torch.tensor([[50]]))
+    near_key, far_key = position.rotation(torch.tensor([[5]])), position.rotation(torch.tensor([[53]]))
+    score = (near(query) * near_key(key)).sum(-1)
+    torch.testing.assert_close((far(query) * far_key(key)).sum(-1), score, atol=1e-4, rtol=1e-4)
+    assert ((far(query) * near_key(key)).sum(-1) - score).abs().max() > 1e-2
+
+
+def test_rotary_turns_each_pair_by_its_angle():
+    rotate = Rotary(dim=4, head_dim=4, num_heads=1, base=100.0).rotation(torch.tensor([[3]]))
+    vector = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    turned = rotate(vector.view(1, 1, 1, 4)).flatten()
+    for pair, angle in enumerate((3.0, 3.0 / 10.0)):
+        a, b = vector[pair].item(), vector[pair + 2].item()
+        expected = (a * math.cos(angle) - b * math.sin(angle), b * math.cos(angle) + a * math.sin(angle))
+        assert (turned[pair].item(), turned[pair + 2].item()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_rotary_refuses_odd_heads():
+    with pytest.raises(Mistake, match=r"model\.dim=12 over model\.attention\.num_heads=4 .* multiple of 8"):
+        Rotary(dim=12, head_dim=3, num_heads=4, base=10000.0)
+
+
+@pytest.mark.parametrize(("num_heads", "slopes"), [
+    (4, [2**-2, 2**-4, 2**-6, 2**-8]),
+    (6, [2**-2, 2**-4, 2**-6, 2**-8, 2**-1, 2**-3]),
+])  # fmt: skip
+def test_alibi_slopes_are_those_of_the_paper(num_heads, slopes):
+    bias = Alibi(dim=num_heads, head_dim=1, num_heads=num_heads).bias(PLACES[:, 4:], PLACES)
+    assert bias.shape == (1, num_heads, 3, 7)
+    torch.testing.assert_close(-bias[0, :, 0, 3], torch.tensor(slopes))
+    torch.testing.assert_close(-bias[0, :, 2, 3], 3 * torch.tensor(slopes))

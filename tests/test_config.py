@@ -1,0 +1,242 @@
+"""The command line's grammar: Hydra's, but plain text is taken as it is."""
+
+import os
+import random
+import subprocess
+import sys
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from lmlab import cli, config
+from lmlab.types import Mistake
+
+FRONT = {"prompt": "generate", "checkpoint": "generate"}
+WITH = {"data.root": ["data=ptb"], **{f"data.{key}": ["data=text"] for key in ("path", "val_path", "test_path")}}
+KEYS = sorted(set(config.TEXT) - {"word", "analogy"})  # which wait for their verbs
+NASTY = [
+    "What's up, 世界!", "a (1).txt", "C:\\new\\text\\", "a=b=c", "[1,2", "{a: b}", "$HOME", "${seed}", "\\${seed}",
+    "\\\\${seed} and ${x", "it's \\'quoted\\'", '"', "'", "\\'", "\\", "\\\\", "a,b", "range(3)", "glob(*)", "true", "1e5",
+    "  spaces  ", "tab\there", "line\nbreak", "#no comment", "@at", "~home", "+plus", "a: b", "- a", "%", "*?.txt", "💡", "",
+    "نص", "null ", "${oc.env:HOME}", "$$", "\\$", "????", "!!python/none", "0x10", "key=value,key2=[a,b]",
+]  # fmt: skip
+
+
+def composed(key, text):
+    made = config.compose([*WITH.get(key, []), f"{key}={text}"], config_name=FRONT.get(key, "train"))
+    value = config.plain(made)
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def parsed(key, text):
+    (override,) = config.parse([config.quoted(f"{key}={text}")])
+    return OmegaConf.create({"value": override.value()}).value
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_text_is_taken_as_it_is_typed(key):
+    assert composed(key, "What's \\ ${up}, '世界'! [1,2 = $HOME\\") == "What's \\ ${up}, '世界'! [1,2 = $HOME\\"
+    for text in NASTY:
+        assert parsed(key, text) == text
+
+
+def test_text_of_random_characters_is_taken_as_it_is_typed():
+    draw = random.Random(0)
+    for _ in range(1000):
+        text = "".join(draw.choices("\\\\\\'\"${}=,[]() a世:#~+-@!?&|<>%*`\n", k=draw.randint(1, 9)))
+        assert parsed("prompt", text) == text
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_null_is_null_where_a_key_may_be_null_and_else_a_word(key):
+    assert composed(key, "null") == (None if key in config.OPTIONAL_TEXT else "null")
+
+
+def test_a_stored_configuration_keeps_text_that_looks_like_an_interpolation(tmp_path):
+    for text in NASTY:
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump({"samples": {"prompt": text}, "tags": [text]}), encoding="utf-8")
+        stored = config.stored(path)
+        assert stored.samples.prompt == text
+        assert config.plain(stored) == {"samples": {"prompt": text}, "tags": [text]}
+
+
+def test_changes_of_a_stored_configuration_are_read_like_a_command_line(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("name: null\ntrainer: {max_steps: 3}\n")
+    changed = config.changed(config.stored(path), ["trainer.max_steps=5", "name=it's ${odd}"])
+    assert (changed.trainer.max_steps, changed.name) == (5, "it's ${odd}")
+    with pytest.raises(Mistake, match=r"did you mean trainer\.max_steps"):
+        config.changed(config.stored(path), ["trainer.max_step=5"])
+
+
+def test_values_keep_their_types():
+    made = config.compose(
+        ["seed=3", "optimizer.lr=1e-3", "tags=[a,b]", "model.params=null", "fresh=true", "project='7'"]
+    )
+    assert (made.seed, made.optimizer.lr, list(made.tags)) == (3, 0.001, ["a", "b"])
+    assert (made.model.params, made.fresh, made.project) == (None, True, "7")
+
+
+def test_interpolation_points_to_another_key():
+    assert config.compose(["model.dim=${batch.seq_len}", "batch.seq_len=24"]).model.dim == 24
+
+
+def test_what_is_chosen_brings_its_parts_and_what_is_typed_wins():
+    made = config.compose(["model.num_layers=3", "model=lstm"])
+    assert (made.model.num_layers, made.model.cell._target_) == (3, "lmlab.model.cell.lstm.Lstm")
+
+
+def test_a_paper_changes_the_parts_and_what_is_typed_wins():
+    made = config.compose(["paper=zaremba2014/small", "model=gru", "batch.size=7"])
+    assert (made.model.cell._target_, made.batch.size) == ("lmlab.model.cell.gru.Gru", 7)
+    assert made.schedule._target_ == "lmlab.schedule.step.Step"
+
+
+@pytest.mark.parametrize("typed", ["logger=none", "logger=null", "logger=[]", "~logger"])
+def test_no_logger_is_written_in_every_way_that_one_tries(typed):
+    assert not config.compose([typed]).get("logger")
+
+
+def test_loggers_are_taken_together():
+    assert set(config.compose(["logger=[wandb,tensorboard]"]).logger) == {"wandb", "tensorboard"}
+
+
+def test_null_chooses_the_option_none():
+    assert config.compose(["model/position=null"]).model.position._target_ == "lmlab.model.position.none.NoPosition"
+    assert config.compose(["paper=null"]).expected is None
+
+
+def test_a_plus_adds_a_key_below_a_part_that_takes_it():
+    assert config.compose(["+trainer.detect_anomaly=true"]).trainer.detect_anomaly is True
+    assert config.compose(["++seed=4"]).seed == 4
+
+
+def test_a_tilde_takes_away_what_has_a_default_of_its_own():
+    assert "eps" not in config.compose(["optimizer=adamw", "~optimizer.eps"]).optimizer
+
+
+def test_the_users_own_folders_are_searched_first(tmp_path, monkeypatch):
+    own = tmp_path / "conf" / "model"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("# My own\ndefaults: [lstm, _self_]\ndim: 33\n")
+    monkeypatch.chdir(tmp_path)
+    assert config.compose(["model=mine"]).model.dim == 33
+    elsewhere = tmp_path / "more" / "data"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "novels.yaml").write_text("# Novels\ndefaults: [text, _self_]\npath: novels\n")
+    monkeypatch.setenv("LMLAB_CONF", str(tmp_path / "more"))
+    assert config.compose(["data=novels"]).data.path == "novels"
+
+
+# Flags.
+
+
+def printed(capsys, *arguments):
+    assert cli.run(["train", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_cfg_job_prints_the_configuration_as_it_stands(capsys):
+    out = printed(capsys, "model.dim=24", "--cfg", "job")
+    assert yaml.safe_load(out)["model"]["dim"] == 24
+    assert "max_tokens: null" in out
+    assert "${oc.env:LMLAB_RUNS,runs}" in out
+
+
+def test_resolve_follows_interpolations(capsys):
+    out = yaml.safe_load(printed(capsys, "--cfg=job", "--resolve"))
+    assert out["output_dir"] == os.environ["LMLAB_RUNS"]
+
+
+def test_cfg_hydra_and_all_print_hydras_own_node(capsys):
+    assert list(yaml.safe_load(printed(capsys, "-c", "hydra"))) == ["hydra"]
+    assert {"hydra", "model", "trainer"} <= set(yaml.safe_load(printed(capsys, "--cfg", "all")))
+
+
+def test_package_prints_one_part(capsys):
+    out = printed(capsys, "model=lstm", "--cfg", "job", "-p", "model.cell")
+    assert out.startswith("# @package model.cell\n")
+    assert yaml.safe_load(out)["_target_"] == "lmlab.model.cell.lstm.Lstm"
+    assert printed(capsys, "model=lstm", "--cfg", "job", "--package=model.cell") == out
+
+
+def test_flags_may_stand_anywhere(capsys):
+    assert printed(capsys, "--cfg", "job", "seed=5") == printed(capsys, "seed=5", "--cfg", "job")
+
+
+def test_what_was_printed_composes_the_same_again(capsys, tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(printed(capsys, "model=gru", "--cfg", "job", "--resolve"))
+    assert config.plain(config.stored(path)) == config.plain(config.compose(["model=gru"]))
+
+
+# Several experiments.
+
+
+@pytest.fixture
+def jobs(monkeypatch):
+    """The jobs that a sweep would start."""
+    started = []
+
+    def start(command, **options):
+        started.append(command[4:])
+        return subprocess.CompletedProcess(command, returncode=0)
+
+    monkeypatch.setattr("lmlab.launcher.local.check", lambda jobs: None)
+    monkeypatch.setattr("subprocess.run", start)
+    return started
+
+
+def test_a_sweep_is_the_product_of_its_choices_the_last_varying_fastest(jobs):
+    assert cli.run(["train", "-m", "model=lstm,gru", "seed=range(2)", "name=a,b"]) == 0
+    assert jobs == [
+        ["model=lstm", "seed=0", "name=a,b"],
+        ["model=lstm", "seed=1", "name=a,b"],
+        ["model=gru", "seed=0", "name=a,b"],
+        ["model=gru", "seed=1", "name=a,b"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "values"),
+    [
+        ("seed=1,2", ["1", "2"]),
+        ("seed=range(1,4)", ["1", "2", "3"]),
+        ("optimizer.lr=choice(0.1,0.2)", ["0.1", "0.2"]),
+        ("tags=[a,b],[c]", ["[a,b]", "[c]"]),
+        ("model.params=1M,null", ["1M", "null"]),
+        ("logger=[wandb,tensorboard],none", ["[wandb,tensorboard]", "none"]),
+    ],
+)
+def test_choices_are_swept_as_hydra_writes_them(jobs, typed, values):
+    assert cli.run(["train", "--multirun", typed]) == 0
+    assert [job[0].partition("=")[2] for job in jobs] == values
+
+
+def test_one_failed_job_fails_the_sweep_and_stops_no_other(tiny, monkeypatch, capfd):
+    codes = iter([1, 0])
+    monkeypatch.setattr("lmlab.launcher.local.check", lambda jobs: None)
+    monkeypatch.setattr("subprocess.run", lambda command, **rest: subprocess.CompletedProcess(command, next(codes)))
+    assert cli.run(["train", "-m", *tiny("seed=1,2")]) == 1
+    assert next(codes, None) is None
+
+
+# Light.
+
+HEAVY = ("torch", "pytorch_lightning", "wandb", "matplotlib", "hydra", "transformers", "numpy", "pandas")
+
+
+@pytest.mark.parametrize(
+    "line", ["--help", "--version", "train --help", "generate --help", "list model", "completion query lmlab_train_mo"]
+)
+def test_help_and_completion_load_nothing_heavy(line):
+    words = [word.replace("_", " ") if word.startswith("lmlab_") else word for word in line.split(" ")]
+    composes = words[0] in ("train", "generate", "list")
+    light = [name for name in HEAVY if not (composes and name == "hydra")]  # Hydra takes a tenth of a second
+    code = f"import sys; from lmlab import cli; cli.run({words!r}); print([m for m in {list(light)!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,85 @@
+"""Every YAML binds: to its file, to the signature of what it builds, and to two steps of training."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lmlab import cli, config, tree, values
+from lmlab.types import Mistake
+
+ROOT = Path(__file__).resolve().parents[1]
+GROUPS = {
+    group: {name: path for name, path in options.items() if path.is_relative_to(ROOT)}
+    for group, options in tree.groups().items()
+}
+CHOICES = [f"{group}={option}" for group, options in GROUPS.items() for option in options]
+ELSEWHERE = {"logger": "run"}
+"""Groups whose classes stand in a folder of another name: wandb is imported in run/ alone."""
+
+
+def in_place(choice):
+    """The choice with the model that has a place for it."""
+    for before in ([], ["model=transformer"], ["model=recurrent"]):
+        try:
+            config.compose([*before, choice])
+        except Mistake as mistake:
+            if "no place here" not in str(mistake):
+                raise
+        else:
+            return [*before, choice]
+    return pytest.fail(f"no model has a place for {choice}")
+
+
+@pytest.mark.parametrize("choice", [choice for choice in CHOICES if not choice.startswith("paper=")])
+def test_a_file_is_a_class_at_the_same_path_or_a_librarys_or_a_preset(choice):
+    group, _, option = choice.partition("=")
+    content = yaml.safe_load(GROUPS[group][option].read_text())
+    target = content.get(group, {}).get("_target_") or content.get("_target_")
+    presets = [entry for entry in content.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    if target is None:
+        assert presets or option == "none", f"{choice} names neither a class nor a parent"
+        assert all(preset in GROUPS[group] for preset in presets)
+    elif target.startswith("lmlab."):
+        module, _, name = target.rpartition(".")
+        assert (ROOT / "src" / module.replace(".", "/")).with_suffix(".py").exists()
+        assert name.lower().startswith(option.replace("_", "")) or name == "NoPosition"
+        if group in ELSEWHERE:
+            assert module.startswith(f"lmlab.{ELSEWHERE[group]}.{option}")
+        else:
+            assert module == f"lmlab.{group.replace('/', '.')}.{option}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments/paper").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_every_paper_states_what_it_is_held_against(path):
+    name = path.relative_to(ROOT / "experiments/paper").with_suffix("").as_posix()
+    expected = config.compose([f"paper={name}"]).expected
+    assert {"metric", "published", "tolerance", "direction", "source", "budget"} <= set(expected)
+    assert expected.direction in ("minimize", "maximize")
+
+
+def test_a_paper_changes_the_model_by_a_preset_alone():
+    for path in (ROOT / "experiments/paper").rglob("*.yaml"):
+        assert "model" not in yaml.safe_load(path.read_text()), "so that paper=X model=lstm is clean"
+
+
+TRAINABLE = ("model", "optimizer", "schedule", "batch", "tokenizer", "head", "task", "trainer")
+TRAINED = [choice for choice in CHOICES if choice.split("/")[0].split("=")[0] in TRAINABLE]
+NEEDS = {
+    "batch=streams": ["model=lstm"],
+    "tokenizer=unigram": ["tokenizer.vocab_size=60"],
+    "schedule=plateau": ["trainer.val_check_interval=1"],
+}
+
+
+@pytest.mark.parametrize("choice", sorted(set(CHOICES) - set(TRAINED)))
+def test_every_option_composes_and_every_key_of_it_is_taken(choice):
+    values.check(config.compose(in_place(choice)))
+
+
+@pytest.mark.parametrize("choice", TRAINED)
+def test_every_option_trains_two_steps(choice, tiny, capsys):
+    small = [word for word in tiny() if word.split("=")[0] != choice.split("=")[0]]
+    placed = [word for word in in_place(choice) if word not in small]
+    assert cli.run(["train", *small, *placed, *NEEDS.get(choice, []), "fresh=true"]) == 0
+    assert "2 steps" in capsys.readouterr().out
