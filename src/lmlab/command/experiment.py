@@ -54,7 +54,7 @@ class Experiment:
         batching.share(world=self.config.trainer.devices * self.config.trainer.num_nodes)
         return batching
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         return self.source.fingerprint()
 

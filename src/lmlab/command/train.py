@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from lmlab import config as configuration
 from lmlab.command import front
+from lmlab.run import wandb_logger
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ def train(config: DictConfig, overrides: list[str]) -> int:
 
 def trained(config: DictConfig, overrides: list[str]) -> Any:
     """The finished run of this configuration."""
+    if "wandb" in (config.logger or ()):
+        wandb_logger.preload()
     from lmlab.command.experiment import resolve
     from lmlab.command.rehearse import rehearse
     from lmlab.run.identity import identity

@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,6 +75,12 @@ class WandbLogger:
         offline = f"offline; `wandb sync {Path(run.dir).parent}` uploads it later"
         log.info("W&B logs %s", f"online: {run.url}" if mode == "online" else offline)
         return run
+
+
+def preload() -> None:
+    """Imports W&B ahead of torch: what its first start imports looks through all modules there are, 0.3 s now, 1.2 s then."""
+    with suppress(ImportError):  # said when the logger is made
+        import wandb.sdk.launch  # noqa: F401
 
 
 def run_id(folder: Path) -> str:
