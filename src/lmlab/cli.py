@@ -17,6 +17,10 @@ VERBS = {
     "generate": "continue a prompt: lmlab generate latest prompt='Once upon a time'",
     "reproduce": "run a published experiment and hold it against the published number",
     "runs": "the runs as a table, filtered and sorted",
+    "status": "how a sweep or a run stands",
+    "retry": "go on with a sweep: what is not done, and what failed",
+    "stop": "save and stop a sweep or a run: lmlab stop heads",
+    "logs": "what a run or a job of a sweep has said",
     "diff": "what differs between two runs in config, code, data and results",
     "list": "the options of a group: lmlab list model",
     "check": "what a command would do, without doing it: values and their origin, parameters, FLOPs, memory",
@@ -32,7 +36,7 @@ usage: lmlab VERB [TARGET] [key=value ...]
 
 {verbs}
 
-TARGET is a run: its path, id, the beginning of its id, its name, or latest.
+TARGET is a run or a sweep: its path, id, the beginning of its id, its name, or latest.
 key=value changes a value, group=option takes another part: lmlab train model=lstm optimizer.lr=1e-3
 lmlab VERB --help says more. Exit codes: 0 done, 1 failed, 2 a mistake in the command, 3 stopped and resumable.
 """

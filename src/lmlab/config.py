@@ -23,11 +23,11 @@ from lmlab.tree import groups, roots
 from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
-    "name", "init_from", "cache_dir", "data.path", "data.root", "data.val_path", "data.test_path",
+    "name", "init_from", "cache_dir", "sweep.name", "data.path", "data.root", "data.val_path", "data.test_path",
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""
 
-TEXT = ("prompt", "word", "analogy", "checkpoint", "output_dir", "samples.prompt", *OPTIONAL_TEXT)
+TEXT = ("prompt", "word", "analogy", "checkpoint", "output_dir", "sweep.dir", "samples.prompt", *OPTIONAL_TEXT)
 """Keys whose value is plain text, taken as it is typed; `null` is a word like others where no null may stand."""
 
 NOT_FOR_CONSTRUCTOR = {
@@ -118,9 +118,14 @@ def quoted(override: str) -> str:
     name = key.lstrip("+")
     if not sign or name not in TEXT or (value == "null" and name in OPTIONAL_TEXT):
         return override
-    backslashes = re.sub(r"(\\+)(?='|\Z)", r"\1\1", literal(value))  # Hydra unescapes backslashes only before a quote
+    return f"{key}={in_quotes(value)}"
+
+
+def in_quotes(text: str) -> str:
+    """Any text as a string of Hydra's grammar."""
+    backslashes = re.sub(r"(\\+)(?='|\Z)", r"\1\1", literal(text))  # Hydra unescapes backslashes only before a quote
     escaped = backslashes.replace("'", "\\'")
-    return f"{key}='{escaped}'"
+    return f"'{escaped}'"
 
 
 def literal(value: Any) -> Any:
@@ -178,7 +183,7 @@ def _several(override: Override) -> list[str]:
     ]
 
 
-OPTIONAL = ("paper", "logger")
+OPTIONAL = ("paper", "sweep", "logger")
 """Groups of which a command may have none."""
 
 

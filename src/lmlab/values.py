@@ -35,6 +35,18 @@ OWN: dict[str, Any] = {
     "direction": str,
     "fresh": bool,
     "debug": bool,
+    "sweep.name": str | None,
+    "sweep.dir": str,
+    "sweep.search": Literal["random", "tpe", "cmaes", "gp", "nsga2"] | None,
+    "sweep.num_trials": int,
+    "sweep.seed": int,
+    "sweep.pruner": Literal["median", "asha", "hyperband"] | None,
+    "sweep.metric": str | list[str] | None,
+    "sweep.direction": str | list[str] | None,
+    "sweep.parallel": int | None,
+    "sweep.jobs_per_device": int,
+    "sweep.job_timeout": int | float | None,
+    "sweep.match": Literal["params", "flops", "tokens", "time"] | None,
 }
 """lmlab's own keys that no constructor takes as they stand, with their types."""
 
@@ -44,6 +56,7 @@ POSITIVE = (
     "trainer.devices", "trainer.num_nodes", "trainer.log_every", "trainer.threads", "checkpoint.every", "checkpoint.keep",
     "trainer.max_tokens", "trainer.max_epochs", "trainer.gradient_clip_val", "tokenizer.vocab_size", "num",
     "tokenizer.min_count", "optimizer.num_iterations", "model.position.base", "model.position.max_length",
+    "sweep.num_trials", "sweep.parallel", "sweep.jobs_per_device", "sweep.job_timeout",
 )  # fmt: skip
 
 NOT_NEGATIVE = (

@@ -1,10 +1,11 @@
 """The parts of one experiment, built from its configuration: data, task, trainer. What `train`, `evaluate` and others share."""
 
+import json
 import logging
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -36,16 +37,29 @@ class Experiment:
     """A configuration with everything decided that the machine and the data decide."""
 
     config: DictConfig
+    data: dict[str, Any] = field(default_factory=dict)
+    """Sources and arrays of other experiments, by what made them: a sweep reads equal data once."""
 
     @cached_property
     def source(self) -> Source:
-        source: Source = configuration.build(self.config, "data")
+        source: Source = self._shared("source", lambda: configuration.build(self.config, "data"), "data")
         return source
 
     @cached_property
     def arrays(self) -> TokenArrays:
-        trainer = configuration.build(self.config, "tokenizer")
-        return token_arrays(self.source, trainer, cache_folder(self.config.cache_dir))
+        def arrays() -> TokenArrays:
+            trainer = configuration.build(self.config, "tokenizer")
+            return token_arrays(self.source, trainer, cache_folder(self.config.cache_dir))
+
+        made: TokenArrays = self._shared("arrays", arrays, "data", "tokenizer")
+        return made
+
+    def _shared(self, name: str, make: Callable[[], Any], *blocks: str) -> Any:
+        values = [configuration.plain(self.config[block]) for block in blocks]
+        key = json.dumps([name, *values, str(self.config.cache_dir)], sort_keys=True)
+        if key not in self.data:
+            self.data[key] = make()
+        return self.data[key]
 
     @cached_property
     def batching(self) -> Batching:
@@ -56,7 +70,8 @@ class Experiment:
 
     @cached_property
     def fingerprint(self) -> str:
-        return self.source.fingerprint()
+        found: str = self._shared("fingerprint", self.source.fingerprint, "data")
+        return found
 
     @cached_property
     def horizon(self) -> Horizon:
@@ -87,8 +102,12 @@ class Experiment:
         )
 
 
-def resolve(config: DictConfig) -> Experiment:
-    """Checks the configuration, and decides what the machine decides: device, threads, precision."""
+def resolve(config: DictConfig, data: dict[str, Any] | None = None) -> Experiment:
+    """Checks the configuration, and decides what the machine decides: device, threads, precision.
+
+    Args:
+        data: what other experiments have read; this one adds to it.
+    """
     values.check(config)
     with open_dict(config):
         trainer = config.trainer
@@ -97,7 +116,7 @@ def resolve(config: DictConfig) -> Experiment:
         if config.debug:
             trainer.max_steps, trainer.val_check_interval, config.logger = 20, 10, None
     torch.set_num_threads(trainer.threads)
-    experiment = Experiment(config)
+    experiment = Experiment(config, {} if data is None else data)
     if config.model.get("params") is not None:
         from lmlab.command.size import fix_size
 

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from lmlab import config as configuration
 from lmlab.command.experiment import build_model
+from lmlab.launcher.find import find_job
 from lmlab.run import checkpoint
 from lmlab.run.folder import RunFolder
 from lmlab.run.store import find
@@ -51,8 +52,13 @@ def output_dir() -> Path:
 
 
 def find_run(name: str) -> RunFolder:
-    """The run that a TARGET names."""
-    return find(name, output_dir())
+    """The run that a TARGET names, be it a job of a sweep."""
+    try:
+        return find(name, output_dir())
+    except Mistake:
+        if (job := find_job(name)) is not None:
+            return job
+        raise
 
 
 def load_run(name: str, which: str) -> Loaded:

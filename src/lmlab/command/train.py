@@ -19,10 +19,10 @@ def main(arguments: list[str]) -> int:
     flags, overrides = front.split(arguments, front.COMPOSING)
     if (done := front.answer(flags, overrides, verb="train")) is not None:
         return done
-    if flags.multirun:
-        from lmlab.launcher.local import multirun
+    if flags.multirun or any(override.startswith("sweep=") for override in overrides):
+        from lmlab.launcher.sweep import sweep
 
-        return multirun(overrides)
+        return sweep(overrides)
     return train(configuration.compose(overrides), overrides)
 
 
@@ -31,24 +31,22 @@ def train(config: DictConfig, overrides: list[str]) -> int:
     return show(trained(config, overrides))
 
 
-def trained(config: DictConfig, overrides: list[str]) -> Any:
-    """The finished run of this configuration."""
+def trained(config: DictConfig, overrides: list[str], *, is_checked: bool = False) -> Any:
+    """The finished run of this configuration; `is_checked` where a sweep has rehearsed it already."""
     if "wandb" in (config.logger or ()):
         wandb_logger.preload()
     from lmlab.command.experiment import resolve
     from lmlab.command.rehearse import rehearse
-    from lmlab.run.identity import identity
     from lmlab.run.store import open_run
 
     experiment = resolve(config)
-    rehearse(experiment)
-    plain = configuration.plain(config)
-    plain["trainer"]["max_steps"] = experiment.horizon.total_steps if experiment.has_end else -1
+    if not is_checked:
+        rehearse(experiment)
     run, how = open_run(
         output_dir=Path(config.output_dir),
         project=config.project,
-        identity=identity(plain, experiment.fingerprint),
-        config=plain,
+        identity=identity_of(experiment),
+        config=stored_config(experiment),
         overrides=overrides,
         name=config.name,
         fingerprint=experiment.fingerprint,
@@ -58,6 +56,20 @@ def trained(config: DictConfig, overrides: list[str]) -> Any:
         log.info("this experiment is finished: %s (fresh=true trains it anew)", run.path)
         return run
     return continue_run(experiment, run, is_new=how == "new")
+
+
+def stored_config(experiment: Any) -> dict[str, Any]:
+    """What config.yaml holds: everything resolved, the number of steps as well."""
+    plain: dict[str, Any] = configuration.plain(experiment.config)
+    plain["trainer"]["max_steps"] = experiment.horizon.total_steps if experiment.has_end else -1
+    return plain
+
+
+def identity_of(experiment: Any) -> str:
+    """By which the run of this experiment is found again."""
+    from lmlab.run.identity import identity
+
+    return identity(stored_config(experiment), experiment.fingerprint)
 
 
 def continue_run(experiment: Any, run: Any, *, is_new: bool) -> Any:

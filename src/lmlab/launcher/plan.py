@@ -1,0 +1,136 @@
+"""From points to checked jobs: each composed, its types checked, built without memory; all faults are said, none starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from lmlab import config as configuration
+from lmlab.launcher.files import config_path
+from lmlab.launcher.space import Point
+from lmlab.launcher.table import Row, Table
+from lmlab.run import json_file
+from lmlab.tree import groups
+from lmlab.types import Mistake
+
+MOST_FAULTS = 10
+"""Bad points that are named one by one."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One job, ready to be trained."""
+
+    point: Point
+    seed: int | None
+    overrides: Sequence[str]
+    experiment: Any
+    identity: str
+
+    @property
+    def config(self) -> DictConfig:
+        """The composed configuration, with everything decided."""
+        config: DictConfig = self.experiment.config
+        return config
+
+    @property
+    def varied(self) -> dict[str, Any]:
+        """The values of what the point varies, as they stand in the configuration; of a group, its option."""
+        known = groups()
+        return {
+            key: value if key.split("@")[0] in known else _plain(self.config, key)
+            for key, value in self.point.varied.items()
+        }
+
+
+def _plain(config: DictConfig, key: str) -> Any:
+    return configuration.plain(OmegaConf.select(config, key))
+
+
+@dataclass
+class Planner:
+    """Composes and checks jobs; points that differ in values alone share one composition, and equal data is read once.
+
+    Args:
+        constant: overrides that all jobs share.
+        settings: values that the sweep sets in every job, by dotted key.
+    """
+
+    constant: Sequence[str]
+    settings: Mapping[str, Any]
+    _composed: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)
+    _data: dict[str, Any] = field(default_factory=dict)
+    _rehearsed: set[str] = field(default_factory=set)
+
+    def plan(self, points: Iterable[Point], seeds: Sequence[str]) -> list[Planned]:
+        """Every point with every seed; a Mistake names what is wrong with any."""
+        planned, faults = [], []
+        for point in points:
+            for seed in seeds or (None,):
+                try:
+                    planned.append(self._planned(point, seed))
+                except Mistake as mistake:
+                    faults.append(f"{self._named(point)}: {mistake}")
+                    break  # another seed has the same fault
+        if faults:
+            more = [f"... and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
+            raise Mistake("\n".join([*faults[:MOST_FAULTS], *more]))
+        return planned
+
+    def _named(self, point: Point) -> str:
+        return " ".join(f"{key}={value}" for key, value in point.varied.items()) or "the job"
+
+    def _planned(self, point: Point, seed: str | None) -> Planned:
+        from lmlab.command.experiment import resolve
+        from lmlab.command.rehearse import rehearse
+        from lmlab.command.train import identity_of
+
+        overrides = point.overrides(self.constant, seed)
+        config = self._compose(point, seed)
+        experiment = resolve(config, self._data)
+        signature = json.dumps({**configuration.plain(config), "seed": None, "tags": None}, sort_keys=True)
+        if signature not in self._rehearsed:
+            rehearse(experiment)
+            self._rehearsed.add(signature)
+        return Planned(point, config.seed if seed is not None else None, overrides, experiment, identity_of(experiment))
+
+    def _compose(self, point: Point, seed: str | None) -> DictConfig:
+        known = groups()
+        chosen = [f"{key}={value}" for key, value in point.varied.items() if key.split("@")[0] in known]
+        values = [f"{key}={value}" for key, value in point.varied.items() if key.split("@")[0] not in known]
+        key = tuple(chosen)
+        if key not in self._composed:
+            self._composed[key] = configuration.compose([*self.constant, *chosen])
+        config = self._composed[key].copy()
+        configuration.changed(config, [*values, *([f"seed={seed}"] if seed is not None else [])])
+        with open_dict(config):
+            for name, value in self.settings.items():
+                block, _, last = name.rpartition(".")
+                (config[block] if block else config)[last] = value
+        return config
+
+
+def tags(point: Point, seed: Any) -> list[str]:
+    """What a job varies, as W&B and `lmlab runs` filter by it."""
+    return [*(f"{key}={value}" for key, value in point.varied.items()), *([f"seed={seed}"] if seed is not None else [])]
+
+
+def add(folder: Path, table: Table, planned: Sequence[Planned], trial: int | None = None) -> list[Row]:
+    """Jobs into the table, each tagged with what it varies, their configurations into files."""
+    for one in planned:
+        with open_dict(one.config):
+            one.config.tags = [*one.config.tags, *tags(one.point, one.seed)]
+    rows = table.add(
+        [
+            Row(identity=one.identity, varied=one.varied, seed=one.seed, overrides=one.overrides, trial=trial)
+            for one in planned
+        ]
+    )
+    for one, row in zip(planned, rows):
+        json_file.write_text(config_path(folder, row), configuration.write(one.config))
+    return rows

@@ -1,0 +1,187 @@
+"""A sweep from the command line to its table: read the space, check all jobs, run what is not done, show the result."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from omegaconf import DictConfig
+
+from lmlab import config as configuration
+from lmlab.launcher import slots, space, warm
+from lmlab.launcher.engine import Engine
+from lmlab.launcher.feed import Feed, Fixed
+from lmlab.launcher.files import COMMAND
+from lmlab.launcher.live import View
+from lmlab.launcher.plan import Planner, add
+from lmlab.launcher.table import Table
+from lmlab.run import json_file
+from lmlab.run.lock import Lock, holder
+from lmlab.types import Mistake
+
+log = logging.getLogger(__name__)
+
+Direction = Literal["minimize", "maximize"]
+
+THREADS = "threads"
+"""In a sweep's folder: threads of each job, by its first start."""
+
+
+def sweep(overrides: Sequence[str]) -> int:
+    """Runs all jobs of a command line; 1 if any failed."""
+    warm.warm_up()
+    base = base_of(overrides)
+    found = space.read(overrides, base.sweep)
+    folder = folder_of(found, base)
+    if (running := holder(folder)) is not None:
+        raise Mistake(f"{folder} is running on {running}; lmlab status {folder} shows it, lmlab stop {folder} stops it")
+    places = slots_of(base)
+    planner = Planner(constants(found.constant), settings(folder, base, places))
+    kind = kind_of_search(base.sweep, found)
+    planned = planner.plan(found.points(), found.seeds) if kind is None else ()
+    metrics, directions = objectives(base)
+    total_steps = 0 if kind is None else steps_of(planner, found)
+    with Lock(made(folder)):
+        json_file.write_text(folder / COMMAND, yaml.safe_dump(list(overrides), allow_unicode=True))
+        json_file.write_text(folder / THREADS, f"{planner.settings['trainer.threads']}\n")
+        table = Table(folder)
+        table.make()
+        add(folder, table, planned)
+        feed: Feed = Fixed()
+        if kind is not None:
+            from lmlab.launcher.searched import searched
+
+            feed = searched(kind, folder, base, found, planner, table, metrics, directions, total_steps)
+        _run(folder, base, table, places, feed, metrics[0], directions[0])
+    return conclude(folder, table, metrics[0], directions[0])
+
+
+def _run(
+    folder: Path,
+    base: DictConfig,
+    table: Table,
+    places: Sequence[slots.Slot],
+    feed: Feed,
+    metric: str,
+    direction: str,
+) -> None:
+    with View(folder.name, metric, direction) as view:
+        log.info("sweep %s: %s, %d at once", folder, _count(len(table.rows())), len(places))
+        engine = Engine(
+            folder=folder,
+            table=table,
+            slots=places,
+            metric=metric,
+            timeout=base.sweep.job_timeout,
+            feed=feed,
+            view=view,
+        )
+        engine.run()
+
+
+def conclude(folder: Path, table: Table, metric: str, direction: str) -> int:
+    """Prints the table of results; 1 if any job failed."""
+    rows = table.rows()
+    failed = sum(row.state == "failed" for row in rows)
+    done = sum(row.state == "done" for row in rows)
+    pruned = sum(row.state == "pruned" for row in rows)
+    also = f", {pruned} pruned" if pruned else ""
+    sys.stdout.write(f"{done} of {_count(len(rows))} done{also}, {failed} failed\n")
+    return 1 if failed else 0
+
+
+def objectives(base: DictConfig) -> tuple[list[str], list[Direction]]:
+    """The figures that the sweep compares, and which way."""
+    metric, direction = base.sweep.metric or base.monitor, base.sweep.direction or base.direction
+    metrics: list[str] = [metric] if isinstance(metric, str) else list(metric)
+    directions: list[Any] = [direction] * len(metrics) if isinstance(direction, str) else list(direction)
+    if len(metrics) != len(directions) or not {*directions} <= {"minimize", "maximize"}:
+        raise Mistake(
+            f"sweep.direction={directions} does not go with sweep.metric={metrics}; give minimize or maximize for each"
+        )
+    return metrics, directions
+
+
+def base_of(overrides: Sequence[str]) -> DictConfig:
+    """The composition without what is swept: the sweep's own settings, and what all jobs share."""
+    parsed = configuration.parse([configuration.quoted(override) for override in overrides])
+    fixed = [text for override, text in zip(parsed, overrides) if not override.is_sweep_override()]
+    return configuration.compose(fixed)
+
+
+def folder_of(found: space.Space, base: DictConfig) -> Path:
+    """The sweep's folder; without a name, one that follows from the keys and from what all jobs share."""
+    name = base.sweep.name
+    if name is None:
+        keys = [key.replace("/", ".").split(".")[-1] for key in [*found.keys, *(["seed"] if found.seeds else [])]]
+        shared = hashlib.sha256("\n".join(sorted(constants(found.constant))).encode()).hexdigest()[:4]
+        name = "-".join([*keys, shared])[:100]
+    if "/" in name or name.startswith("."):
+        raise Mistake(f"sweep.name={name!r} cannot name a folder; set sweep.name to a word without /")
+    return Path(str(base.sweep.dir), name)
+
+
+def made(folder: Path) -> Path:
+    """The folder and those in it."""
+    try:
+        for part in ("jobs", "logs"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Mistake(
+            f"sweep.dir={folder.parent} cannot be written ({error.strerror}); set sweep.dir or LMLAB_SWEEPS to a folder "
+            "with space that you may write to"
+        ) from error
+    return folder
+
+
+def constants(overrides: Sequence[str]) -> list[str]:
+    """What is no setting of the sweep itself."""
+    return [override for override in overrides if not override.startswith("sweep.")]
+
+
+def settings(folder: Path, base: DictConfig, places: Sequence[slots.Slot]) -> dict[str, Any]:
+    """What every job gets from its sweep; the threads are those of the sweep's first start, because bits depend on them."""
+    kept = folder / THREADS
+    first = int(kept.read_text()) if kept.exists() else max(1, len(places[0].cores))
+    threads = base.trainer.threads or first
+    return {"output_dir": str(folder), "trainer.threads": threads, "sweep": {"name": folder.name}, "fresh": False}
+
+
+def slots_of(base: DictConfig) -> list[slots.Slot]:
+    """The places for jobs on this machine."""
+    from lmlab.command.experiment import accelerator
+
+    kind = accelerator(base.trainer.accelerator, 1)
+    return slots.slots(
+        gpus=slots.gpus_of(kind),
+        devices=base.trainer.devices if isinstance(base.trainer.devices, int) else 1,
+        jobs_per_device=base.sweep.jobs_per_device,
+        parallel=base.sweep.parallel,
+        threads=base.trainer.threads,
+    )
+
+
+def kind_of_search(sweep: Any, found: space.Space) -> str | None:
+    """The search that was chosen; random where there are intervals and none was; None: every point of the grids."""
+    if sweep.search is not None:
+        return str(sweep.search)
+    return "random" if found.drawn else None
+
+
+def steps_of(planner: Planner, found: space.Space) -> int:
+    """The length of a search's trials; also the check that a point of its space is sound, before the first trial."""
+    first = {
+        key: values[0] if isinstance(values, list) else repr(int(values.low) if values.is_int else values.low)
+        for key, values in found.dimensions().items()
+    }
+    (one, *_) = planner.plan([space.Point(first)], found.seeds)
+    return int(one.experiment.horizon.total_steps)
+
+
+def _count(number: int) -> str:
+    return f"{number} job{'s' * (number != 1)}"

@@ -1,0 +1,81 @@
+"""What a sweep varies, from the command line and from files."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from lmlab import config
+from lmlab.launcher import space
+from lmlab.launcher.space import Interval
+from lmlab.types import Mistake
+
+
+def read(*overrides, **blocks):
+    sweep = {**config.plain(config.compose([]).sweep), **blocks}
+    return space.read(overrides, OmegaConf.create(sweep))
+
+
+def varied(found):
+    return [dict(point.varied) for point in found.points()]
+
+
+def test_each_grid_stands_for_itself():
+    found = read(grid=[{"model.attention.num_heads": [1, 2]}, {"model": ["lstm"]}])
+    assert varied(found) == [
+        {"model.attention.num_heads": "1"},
+        {"model.attention.num_heads": "2"},
+        {"model": "lstm"},
+    ]
+
+
+def test_what_is_typed_multiplies_every_grid():
+    found = read("optimizer.lr=0.1,0.2", grid=[{"model": ["lstm"]}, {"batch.size": [4]}])
+    assert [point["optimizer.lr"] for point in varied(found)] == ["0.1", "0.2"] * 2
+
+
+def test_zipped_values_vary_together():
+    found = read("model=lstm,gru", zip={"optimizer.lr": [0.1, 0.2], "batch.size": [4, 8]})
+    assert [(point["optimizer.lr"], point["batch.size"]) for point in varied(found)] == [("0.1", "4"), ("0.2", "8")] * 2
+
+
+def test_seeds_are_replicates_and_no_dimension():
+    found = read("seed=range(1,4)", "model=lstm,gru")
+    assert found.seeds == ("1", "2", "3")
+    assert varied(found) == [{"model": "lstm"}, {"model": "gru"}]
+    assert len(list(found.command_lines())) == 6
+
+
+def test_ranges_and_intervals_of_a_file_are_in_hydras_grammar():
+    found = read(
+        grid={"batch.size": "range(4,13,4)"},
+        random={"optimizer.lr": "tag(log,interval(1e-4,1e-2))", "model.dim": "interval(8,64)"},
+    )
+    assert found.grids[0]["batch.size"] == ["4", "8", "12"]
+    assert found.drawn == {
+        "optimizer.lr": Interval(1e-4, 1e-2, is_log=True),
+        "model.dim": Interval(8.0, 64.0, is_int=True),
+    }
+
+
+@pytest.mark.parametrize("value", ["it's", "a b", "a,b", 1.5, None, True, [1, 2], {"a": 1}, "scaled_dot", "1e-3"])
+def test_a_value_of_a_file_is_the_same_value_on_the_command_line(value):
+    (override,) = config.parse([f"name={space.written(value)}"])
+    read_back = override.value()
+    assert read_back == value or str(read_back) == str(value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "blocks", "said"),
+    [
+        (["optimizer.lr=interval(0.1,0.2)"], {}, "sweep.search=random"),
+        (["optimizer.lr=interval(0.2,0.1)"], {}, "from a number to a larger one"),
+        (["optimizer.lr=tag(log,interval(0,1))"], {}, "above 0 for log"),
+        (["seed=interval(1,3)"], {}, "replicate"),
+        (["model=lstm,gru"], {"grid": [{"model": ["rnn"]}]}, "swept twice"),
+        ([], {"zip": {"a": [1], "b": [1, 2]}}, "equally many values"),
+        ([], {"grid": [{"seed": [1]}, {"seed": [2]}]}, "different seeds"),
+        ([], {"grid": [{"optimizer.lr": "interval(0.1,0.2)"}]}, "sweep.random"),
+    ],
+)
+def test_what_makes_no_space_is_refused(overrides, blocks, said):
+    with pytest.raises(Mistake, match=said):
+        list(read(*overrides, **blocks).points())
