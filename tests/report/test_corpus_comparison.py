@@ -8,7 +8,7 @@ from scipy import stats
 
 from lmlab.report.corpus_comparison import accuracy, approximate_randomisation, bleu, f1, paired_bootstrap
 
-WORDS = "the a cat dog sat ran on under mat tree and saw big small red".split()
+WORDS = ["the", "a", "cat", "dog", "sat", "ran", "on", "under", "mat", "tree", "and", "saw", "big", "small", "red"]
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,10 @@ def test_the_paired_bootstrap_counts_both_tails_where_sacrebleu_counts_one(corpu
 
 def test_the_sign_of_the_difference_is_a_minus_b(statistics):
     better, worse = statistics
-    assert paired_bootstrap(better, worse, score=bleu, samples=200).low > -paired_bootstrap(
-        worse, better, score=bleu, samples=200
-    ).high - 5.0
+    assert (
+        paired_bootstrap(better, worse, score=bleu, samples=200).low
+        > -paired_bootstrap(worse, better, score=bleu, samples=200).high - 5.0
+    )
     assert approximate_randomisation(better, worse, score=bleu, samples=200).a > bleu(worse.sum(0, keepdims=True))[0]
 
 

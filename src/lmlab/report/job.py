@@ -1,5 +1,6 @@
 """What a report reads of a sweep: its jobs, what varies between them, and the figures that they ended with."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,6 +48,11 @@ def written(value: Any) -> str:
     if isinstance(value, float) and float(f"{value:g}") == value:
         return f"{value:g}"
     return str(value).replace("\n", "\\n")  # one line, in every format
+
+
+def brief(text: str) -> str:
+    """For a reader: of a number that a search drew, with its 17 digits, four; anything else as it is."""
+    return f"{float(text):.4g}" if re.fullmatch(r"-?\d*\.\d+(e[+-]?\d+)?", text) and len(text) > 9 else text
 
 
 def varied_keys(jobs: Sequence[Job]) -> list[str]:

@@ -26,10 +26,11 @@ class Line:
 
 
 def parallel(names: Sequence[str], lines: Sequence[Line]) -> str:
-    """The drawing, as wide as its axes need; it scrolls where that is more than the window."""
+    """The drawing, the figure on the last axis; as wide as the axes need, it scrolls where the window is narrower."""
     if not lines or len(names) < 2:
         return ""
-    scales = [_Scale([line.values[index] for line in lines]) for index in range(len(names))]
+    last = len(names) - 1
+    scales = [_Scale([line.values[index] for line in lines], is_figure=index == last) for index in range(len(names))]
     places = [(index + 0.5) / len(names) for index in range(len(names))]
     paths = "".join(_path(line, scales, places) for line in lines)
     axes = "".join(_axis(scale, place) for scale, place in zip(scales, places))
@@ -44,13 +45,12 @@ def parallel(names: Sequence[str], lines: Sequence[Line]) -> str:
 class _Scale:
     """Values of one key -> 0 ... SIZE."""
 
-    def __init__(self, values: Sequence[Any]) -> None:
+    def __init__(self, values: Sequence[Any], *, is_figure: bool) -> None:
         known = list(dict.fromkeys(value for value in map(_plain, values) if value is not None))
         numbers = [value for value in known if isinstance(value, float)]
         self.axis: Axis | None = None
-        if len(numbers) == len(known) > CATEGORIES:
-            is_log = min(numbers) > 0 and max(numbers) / min(numbers) > 30
-            self.axis = Axis(numbers, is_log=is_log)
+        if numbers and len(numbers) == len(known) and (is_figure or len(known) > CATEGORIES):
+            self.axis = Axis(numbers, is_log=min(numbers) > 0 and max(numbers) / min(numbers) > 30)
         if len(numbers) == len(known):
             known.sort()
         self.order = {value: (index + 0.5) / len(known) * SIZE for index, value in enumerate(known)}

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from lmlab.report.comparison import sign_flip
 from lmlab.report.figure import figure
-from lmlab.report.job import Job, counted
+from lmlab.report.job import Job, brief, counted
 from lmlab.report.statistics import ALPHA, Estimate, bootstrap, seeds_needed
 from lmlab.report.sweep_table import Cell, Contrast, Label, SweepTable
 
@@ -64,7 +64,9 @@ def latex(table: SweepTable) -> str:
     lines += [" & ".join([*names, *heads]) + r" \\", r"\midrule"]
     for row in table.rows:
         cells = [table.cells.get((row, column)) for column in table.columns]
-        lines.append(" & ".join([*map(escape, row), *(_in_latex(cell) for cell in cells)]) + r" \\")
+        lines.append(
+            " & ".join([*(escape(brief(value)) for value in row), *(_in_latex(cell) for cell in cells)]) + r" \\"
+        )
         lines += [f"% {', '.join(column)}: {_runs(cell.jobs)}" for column, cell in zip(table.columns, cells) if cell]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
@@ -139,8 +141,8 @@ def comparisons(table: SweepTable) -> Iterator[str]:
     """The best of each column against the others, the nearest first."""
     for column, contrasts in table.contrasts.items():
         for contrast in contrasts[:NEAREST]:
-            where = f" ({', '.join(column)})" if any(column) else ""
-            yield f"{comparison(contrast)}{where}"
+            where = f"{', '.join(map(brief, column))}: " if any(column) else ""
+            yield f"{where}{comparison(contrast)}"
         if len(contrasts) > NEAREST:
             yield f"and {len(contrasts) - NEAREST} others, further from the best; format=csv holds every figure"
 
@@ -148,15 +150,14 @@ def comparisons(table: SweepTable) -> Iterator[str]:
 def comparison(contrast: Contrast) -> str:
     """One line: the difference with its interval, p by both tests, and what it would take to be sure of it."""
     difference = contrast.paired.estimate
-    ends = f"{figure(difference.low)} to {figure(difference.high)}"
-    tests = f"p = {p_value(contrast.p)}, by sign flips alone {p_value(sign_flip(contrast.paired.differences))}"
-    names = f"{name(contrast.best)} − {name(contrast.other)}"
-    return f"{names}: {figure(difference.mean)} ({ends}; {difference.n} seeds), {tests}{_more(contrast)}"
+    shown = f"{name(contrast.best)} − {name(contrast.other)}: {plus_minus(difference)} ({difference.n} seeds)"
+    flips = p_value(sign_flip(contrast.paired.differences))
+    return f"{shown}, p = {p_value(contrast.p)}, by sign flips alone {flips}{_more(contrast)}"
 
 
 def name(label: Label) -> str:
     """A configuration by its values."""
-    return " ".join(filter(None, label)) or "all"
+    return " ".join(map(brief, filter(None, label))) or "all"
 
 
 def p_value(p: float) -> str:
@@ -173,7 +174,7 @@ def _more(contrast: Contrast) -> str:
     more = max(0, needed - contrast.paired.estimate.n)
     if more == 0:
         return ""
-    return f"; about {more} more seeds would show a difference such as this (power 0.8)"
+    return f"; about {more} more {'seed' if more == 1 else 'seeds'} would show a difference such as this (power 0.8)"
 
 
 def _notes(table: SweepTable) -> list[Cell]:
@@ -187,7 +188,7 @@ def _grid(table: SweepTable, shown: Callable[[Cell, int], str], notes: Sequence[
     yield [*table.row_keys, *_heads(table)]
     for row in table.rows:
         cells = [table.cells.get((row, column)) for column in table.columns]
-        yield [*row, *(shown(cell, numbers[id(cell)]) if cell is not None else BLANK for cell in cells)]
+        yield [*map(brief, row), *(shown(cell, numbers[id(cell)]) if cell is not None else BLANK for cell in cells)]
 
 
 def _aligned(lines: Sequence[Sequence[str]], num_keys: int) -> list[str]:
@@ -203,7 +204,7 @@ def _aligned(lines: Sequence[Sequence[str]], num_keys: int) -> list[str]:
 
 
 def _heads(table: SweepTable) -> list[str]:
-    return [(", ".join(column) or BLANK) if table.column_keys else table.metric for column in table.columns]
+    return [(", ".join(map(brief, column)) or BLANK) if table.column_keys else table.metric for column in table.columns]
 
 
 def _runs(jobs: Sequence[Job]) -> str:

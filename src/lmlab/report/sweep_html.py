@@ -13,7 +13,7 @@ from typing import Any
 from lmlab.report.figure import duration, figure, short
 from lmlab.report.html import command, document, escape, tile, write_page
 from lmlab.report.importance import SEED, importance
-from lmlab.report.job import Job, counted, ordered, varied_keys, written
+from lmlab.report.job import Job, brief, counted, ordered, varied_keys, written
 from lmlab.report.parallel import Line, parallel
 from lmlab.report.scatter import Dot, scatter
 from lmlab.report.statistics import bootstrap
@@ -59,7 +59,7 @@ class _Sweep:
         if len(row) < 2:
             return name(row)
         keys = [key.replace("/", ".").rpartition(".")[2] for key in self.table.row_keys]
-        return " ".join(f"{key}={value}" for key, value in zip(keys, row) if value)
+        return " ".join(f"{key}={brief(value)}" for key, value in zip(keys, row) if value)
 
     def link(self, job: Job, text: str) -> str:
         """The run's page, or its folder as long as it has none."""
@@ -91,11 +91,11 @@ def _header(sweep: _Sweep) -> Iterator[str]:
     better = "lower" if sweep.table.direction == "minimize" else "higher"
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     yield f'<p class="about">{escape(sweep.metric)}, {better} is better · written {now}</p>'
-    tiles = [tile("jobs", f"{len(sweep.jobs):,}"), *(tile(state, f"{count:,}") for state, count in states.items())]
     best = next(((row, cell.estimate) for row, cell in sweep.cells.items() if cell.estimate), None)
     if best is not None:
-        tiles.append(tile(f"best mean {sweep.metric}", figure(best[1].mean)))
-        tiles.append(tile("reached by", sweep.label(best[0])))
+        yield f'<p class="about">Best: {escape(sweep.label(best[0]))}</p>'
+    tiles = [tile("jobs", f"{len(sweep.jobs):,}"), *(tile(state, f"{count:,}") for state, count in states.items())]
+    tiles += [] if best is None else [tile(f"best mean {sweep.metric}", figure(best[1].mean))]
     spent = [job.figures["seconds"] for job in sweep.jobs if math.isfinite(job.figures.get("seconds", math.nan))]
     tiles += [tile("training time of all", duration(math.fsum(spent)))] if spent else []
     yield f'<dl class="tiles">{"".join(tiles)}</dl>'
@@ -108,10 +108,10 @@ def _configurations(sweep: _Sweep) -> Iterator[str]:
         return
     keys = "".join(f"<th>{escape(key)}</th>" for key in sweep.table.row_keys)
     heads = "".join(f'<th class="number">{escape(head)}</th>' for head in ("mean ± t", "n", "sd", "bootstrap"))
-    yield f'<div class="scroll"><table class="sweep"><tr>{keys}{heads}<th></th><th>runs</th></tr>'
+    yield f'<div class="scroll"><table class="sweep"><tr>{keys}{heads}<th></th><th>runs by seed</th></tr>'
     place = _places(sweep)
     for row, cell in sweep.cells.items():
-        values = "".join(f"<td>{escape(value)}</td>" for value in row)
+        values = "".join(f"<td>{escape(brief(value))}</td>" for value in row)
         runs = " ".join(sweep.link(job, _replicate(job)) for job in cell.jobs)
         role = ' class="own"' if cell.is_best else ""
         yield f'<tr{role}>{values}{_numbers(cell)}{_interval(cell, place)}<td class="runs">{runs}</td></tr>'
@@ -121,7 +121,7 @@ def _configurations(sweep: _Sweep) -> Iterator[str]:
 
 
 def _replicate(job: Job) -> str:
-    return f"job {job.number}" if job.seed is None else f"seed {job.seed}"
+    return f"job {job.number}" if job.seed is None else str(job.seed)
 
 
 def _numbers(cell: Cell) -> str:
@@ -241,10 +241,11 @@ def _near(low: float, high: float, sd: float) -> tuple[float, float]:
 
 
 def _unfinished(sweep: _Sweep) -> Iterator[str]:
-    for state in counted(sweep.jobs):
+    states = [state for state in counted(sweep.jobs) if state != "done"]
+    if states:
+        yield "<h2>Jobs that are not done</h2>"
+    for state in states:
         jobs = [job for job in sweep.jobs if job.state == state]
-        if state == "done":
-            continue
         rows = "".join(_job(sweep, job) for job in jobs[:LISTED])
         more = f'<p class="about">and {len(jobs) - LISTED} more</p>' if len(jobs) > LISTED else ""
         is_open = " open" if state == "failed" else ""
