@@ -76,7 +76,7 @@ def test_the_direction_is_the_sweeps_the_figures_or_the_users(sweep, out):
     ("words", "expected"),
     [
         (["metric=val/los"], "no job has metric=val/los; did you mean val/loss?"),
-        (["rows=modle"], "rows=modle: this does not vary in the sweep; did you mean model"),
+        (["rows=modl"], "rows=modl: this does not vary in the sweep; did you mean model"),
         (["columns=seed"], "a seed is a replicate"),
         (["rows=model", "columns=model"], "model is in rows and in columns"),
         (["format=pdf"], "format=pdf is wrong: expected text, markdown, latex, csv"),

@@ -42,7 +42,7 @@ def test_the_bootstrap_agrees_with_scipy_under_another_seed_and_with_itself_to_t
 
 def test_the_t_interval_covers_the_true_mean_in_95_of_100_samples():
     samples = np.random.default_rng(1).normal(3.0, 2.0, size=(2_000, 4))
-    covered = np.mean([one.low <= 3.0 <= one.high for one in map(estimate, samples)])
+    covered = np.mean([one.low <= 3.0 <= one.high for one in map(estimate, samples.tolist())])
     assert covered == pytest.approx(0.95, abs=0.015)  # three standard errors
 
 
@@ -50,7 +50,7 @@ def test_the_t_interval_covers_the_true_mean_in_95_of_100_samples():
 def test_the_seeds_needed_are_those_of_the_power_tables(effect, expected):
     base = np.array([-1.0, 1.0] * 5)
     differences = base / base.std(ddof=1) + effect
-    assert seeds_needed(differences) == expected  # G*Power, paired t, two-sided, 0.05, 0.8
+    assert seeds_needed(differences.tolist()) == expected  # G*Power, paired t, two-sided, 0.05, 0.8
 
 
 def test_the_power_reached_with_the_seeds_needed_is_as_promised():

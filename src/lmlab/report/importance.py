@@ -29,7 +29,8 @@ def importance(jobs: Sequence[Job], *, metric: str, keys: Sequence[str], directi
     """
     done = [job for job in jobs if job.state == "done" and metric in job.figures]
     worst = math.inf if direction == "minimize" else -math.inf
-    values = [job.figures[metric] if math.isfinite(job.figures[metric]) else worst for job in done]
+    values = [float(job.figures[metric]) for job in done]
+    values = [value if math.isfinite(value) else worst for value in values]
     columns = {key: _groups([job.varied.get(key) for job in done]) for key in keys}
     if len({job.seed for job in done}) > 1:
         columns[SEED] = [str(job.seed) for job in done]

@@ -27,7 +27,7 @@ class Job:
     """The run folder; None before it started."""
 
     @cached_property
-    def figures(self) -> Mapping[str, float]:
+    def figures(self) -> Mapping[str, float | int]:
         """The numbers of the run's summary; read once, since a table asks for them again and again."""
         if self.run is None:
             return {}

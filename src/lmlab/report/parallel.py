@@ -64,7 +64,7 @@ class _Scale:
     def labels(self) -> list[tuple[float, str]]:
         if self.axis:
             return [(self.axis.place(mark), short(mark)) for mark in self.axis.marks(5)]
-        every = math.ceil(len(self.order) / MOST_LABELS)
+        every = max(1, math.ceil(len(self.order) / MOST_LABELS))
         shown = list(self.order.items())[::every]
         return [(place, short(value) if isinstance(value, float) else str(value)) for value, place in shown]
 

@@ -15,10 +15,10 @@ class Dot:
     """One configuration; low and high are NaN where there is no interval."""
 
     name: str
-    x: float
-    y: float
-    low: float = math.nan
-    high: float = math.nan
+    x: float | int
+    y: float | int
+    low: float | int = math.nan
+    high: float | int = math.nan
     role: str = "other"
 
 
