@@ -23,9 +23,11 @@ def test_only_seeds_that_both_have_are_compared():
     assert paired(A, {}) is None
 
 
-def test_equal_values_are_no_difference_and_equal_differences_a_certain_one():
+def test_equal_values_are_no_difference_and_equal_differences_no_certainty():
     assert paired(A, A).p == 1.0
-    assert paired({1: 1.0, 2: 2.0}, {1: 2.0, 2: 3.0}).p == 0.0
+    assert paired({1: 1.0, 2: 2.0}, {1: 2.0, 2: 3.0}).p == 0.5
+    assert paired({1: 0.3, 2: 0.2}, {1: 0.2, 2: 0.1}).p == 0.5  # equal but for rounding
+    assert paired(dict.fromkeys(range(6), 1.0), dict.fromkeys(range(6), 2.0)).p == 2 / 64
 
 
 def test_sign_flips_by_hand():

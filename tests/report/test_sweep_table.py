@@ -101,6 +101,13 @@ def test_a_seed_that_lacks_a_setting_is_left_out_and_counted(make_sweep, make_jo
     assert cell.left_out == {"failed": 1, "of an incomplete seed": 1}
 
 
+def test_a_value_that_is_not_finite_takes_its_seed_out_but_is_counted_alone(make_sweep):
+    jobs = make_sweep(["model", "lr"], {("a", 1): [1.0, 2.0], ("a", 2): [3.0, math.nan]})
+    cell = _cells(sweep_table(jobs, metric="val/loss", rows=["model"]))["a",]
+    assert cell.by_seed == {1: 2.0}
+    assert cell.left_out == {"not finite": 1, "of an incomplete seed": 1}
+
+
 def test_rows_and_columns_may_be_several_keys_or_none(make_sweep):
     losses = {(a, b, c): [1.0] for a, b, c in itertools.product("ab", (1, 2), (0.1, 0.01))}
     jobs = make_sweep(["model", "dim", "lr"], losses)
@@ -144,3 +151,13 @@ def test_a_sweep_without_jobs_or_without_figures_has_a_table(make_job):
 )
 def test_values_are_shown_as_they_are_typed(value, expected):
     assert written(value) == expected
+
+
+@pytest.mark.parametrize("num_models", [2, 3, 5])
+def test_where_nothing_differs_a_best_is_marked_in_at_most_5_of_100_tables(make_sweep, num_models):
+    rng, marked = random.Random(num_models), 0
+    for _ in range(400):
+        losses = {(str(model),): [rng.gauss(1.0, 0.1) for _ in range(4)] for model in range(num_models)}
+        table = sweep_table(make_sweep(["model"], losses), metric="val/loss", rows=["model"])
+        marked += any(cell.is_best for cell in table.cells.values())
+    assert marked / 400 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)

@@ -32,15 +32,18 @@ def paired(a: Mapping[int | None, float], b: Mapping[int | None, float]) -> Pair
     if len(differences) < 2:
         return None
     found = estimate(differences)
-    return Paired(differences, found, _p(found))
+    return Paired(differences, found, _p(differences, found))
 
 
-def _p(difference: Estimate) -> float:
-    """2 P(T > |mean| √n / sd), T Student's with n - 1 degrees; equal differences are certain, or none at all."""
-    if difference.sd == 0:
-        return 1.0 if difference.mean == 0 else 0.0
-    t = abs(difference.mean) * math.sqrt(difference.n) / difference.sd
-    return 2 * float(stats.t.sf(t, difference.n - 1))
+def _p(differences: Sequence[float], found: Estimate) -> float:
+    """2 P(T > |mean| √n / sd), T Student's with n - 1 degrees.
+
+    Equal differences, as two seeds of an accuracy easily have, would make it 0 from no spread at all: then by sign flips.
+    """
+    if found.sd <= 1e-9 * abs(found.mean):
+        return sign_flip(differences)
+    t = abs(found.mean) * math.sqrt(found.n) / found.sd
+    return 2 * float(stats.t.sf(t, found.n - 1))
 
 
 def sign_flip(differences: Sequence[float], *, seed: int = 0) -> float:

@@ -130,12 +130,11 @@ def _cell(jobs: Sequence[Job], metric: str) -> Cell:
     by_seed: dict[int | None, float] = {}
     for seed, by_setting in sorted(values.items(), key=lambda item: (item[0] is None, item[0] or 0)):
         found = [value for group in by_setting.values() for value in group]
-        if not all(map(math.isfinite, found)):
-            reasons += ["not finite"] * len(found)
-        elif len(by_setting) < len(settings):
-            reasons += ["of an incomplete seed"] * len(found)
-        else:
+        finite = [value for value in found if math.isfinite(value)]
+        if len(finite) == len(found) and len(by_setting) == len(settings):
             by_seed[seed] = math.fsum(found) / len(found)
+        else:
+            reasons += ["not finite"] * (len(found) - len(finite)) + ["of an incomplete seed"] * len(finite)
     return Cell(jobs, by_seed, Counter(reasons), estimate(list(by_seed.values())) if by_seed else None)
 
 
