@@ -24,7 +24,7 @@ VERBS = {
     "diff": "what differs between two runs in config, code, data and results",
     "list": "the options of a group: lmlab list model",
     "check": "what a command would do, without doing it: values and their origin, parameters, FLOPs, memory",
-    "report": "write a run's report.html and print where it is",
+    "report": "write the report.html of a run or a sweep, and print a sweep's table",
     "prepare": "fetch, verify and tokenise the data, so that training needs no network",
     "rm": "delete a run, or the cache: lmlab rm cache",
     "completion": 'the shell completion: eval "$(lmlab completion bash)"',

@@ -78,6 +78,6 @@ def test_runs_that_say_little_can_be_compared(make_run):
 
 
 def test_reports_import_no_torch():
-    modules = "lmlab.report.html, lmlab.report.table, lmlab.report.difference"
+    modules = "lmlab.report.html, lmlab.report.table, lmlab.report.difference, lmlab.report.sweep_html"
     code = f"import sys, {modules}; print([name for name in ('torch', 'wandb', 'pandas') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -3,9 +3,6 @@
 import html
 import math
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -13,10 +10,6 @@ from PIL import Image
 
 from lmlab.report.html import page, write_report
 from lmlab.types import SAMPLE_BREAK
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 LONG = "x" * 500
 
@@ -60,7 +53,7 @@ def test_the_page_asks_nothing_of_the_network(full):
     assert not re.search(r"""(src|href|action)\s*=|url\(|@import|https?://|fetch\(|XMLHttpRequest|import\(""", text)
 
 
-def test_what_the_model_or_the_user_wrote_is_never_markup(make_run):
+def test_what_the_model_or_the_user_wrote_is_never_markup(make_run, tags):
     evil = "<script>alert('x')</script>\"'&"
     run = make_run(
         name=evil,
@@ -73,13 +66,13 @@ def test_what_the_model_or_the_user_wrote_is_never_markup(make_run):
         samples={"final": evil, "step_1": evil},
         status="failed",
     )
-    parsed = _Tags(page(run))
+    parsed = tags(page(run))
     assert parsed.tags.count("script") == 1
     assert parsed.text.count(evil) >= 10
 
 
-def test_the_page_is_well_formed(full):
-    assert _Tags(page(full)).open == []
+def test_the_page_is_well_formed(full, tags):
+    assert tags(page(full)).open == []
 
 
 def test_the_result_stands_among_the_baselines_the_best_on_top(full):
@@ -96,8 +89,8 @@ def test_samples_are_shown_the_last_first(full):
     assert text.index("bold") < text.index("after step 500") < text.index("early")
 
 
-def test_the_command_can_be_typed_as_it_stands(full):
-    parsed = _Tags(page(full))
+def test_the_command_can_be_typed_as_it_stands(full, tags):
+    parsed = tags(page(full))
     assert """lmlab train model=lstm 'samples.prompt=What'"'"'s up, 世界!' fresh=true""" in parsed.text
 
 
@@ -112,8 +105,8 @@ def test_the_command_can_be_typed_as_it_stands(full):
         {"summary": {"baselines": {}}, "samples": {"final": ""}},
     ],
 )
-def test_any_run_has_a_page(make_run, changes):
-    assert _Tags(page(make_run(**changes))).open == []
+def test_any_run_has_a_page(make_run, changes, tags):
+    assert tags(page(make_run(**changes))).open == []
 
 
 def test_the_report_is_written_at_once_and_alone(full):
@@ -121,9 +114,8 @@ def test_the_report_is_written_at_once_and_alone(full):
     assert [path.name for path in full.path.iterdir()] == ["report.html"]
 
 
-@needs_browser
 @pytest.mark.parametrize("width", [390, 1200])
-def test_the_page_is_as_wide_as_the_window(full, tmp_path, width):
+def test_the_page_is_as_wide_as_the_window(full, tmp_path, width, title_of):
     # In a frame: a window of its own cannot be as narrow as a phone.
     measure = (
         "const root = frame.contentDocument.documentElement;"
@@ -131,67 +123,29 @@ def test_the_page_is_as_wide_as_the_window(full, tmp_path, width):
         "document.title = `${frame.contentWindow.innerWidth} ${root.scrollWidth}`"
     )
     frame = f'<iframe id="frame" style="width:{width}px;border:0" srcdoc="{html.escape(page(full))}"></iframe>'
-    title = _title(tmp_path, f"<title></title>{frame}<script>onload = () => {{{measure}}}</script>")
+    title = title_of(f"<title></title>{frame}<script>onload = () => {{{measure}}}</script>")
     inner, scroll = map(int, title.split())
     assert inner == width
     assert scroll <= inner
 
 
-@needs_browser
-def test_the_pointer_shows_the_values_of_the_nearest_step(full, tmp_path):
+def test_the_pointer_shows_the_values_of_the_nearest_step(full, tmp_path, title_of):
     point = (
         "const plot = document.querySelector('.plot'), box = plot.getBoundingClientRect();"
         "const clientX = box.left + box.width * 0.5;"
         "plot.dispatchEvent(new PointerEvent('pointermove', { clientX }));"
         "document.title = plot.querySelector('.tip').innerText.split('\\n').join('|')"
     )
-    shown = _title(tmp_path, page(full).replace("</body>", f"<script>{point}</script></body>"))
+    shown = title_of(page(full).replace("</body>", f"<script>{point}</script></body>"))
     assert shown == "step 50|train 1.140|val 1.620"
 
 
-@needs_browser
-def test_the_picture_of_the_page_shows_lines_bars_and_text(full, tmp_path):
+def test_the_picture_of_the_page_shows_lines_bars_and_text(full, tmp_path, browse):
     target = tmp_path / "page.png"
-    _browse(write_report(full), 390, f"--screenshot={target}")
+    browse(write_report(full), 390, f"--screenshot={target}")
     pixels = np.asarray(Image.open(target).convert("RGB")).astype(int)
     paper = pixels[2, 2]
     inked = (np.abs(pixels - paper).sum(axis=2) > 120).mean()
     assert 0.01 < inked < 0.6
     for colour in ((0x8A, 0xA4, 0xD6), (0xC2, 0x41, 0x0C), (0x2F, 0x5F, 0xB3)):  # train, val, this model's bar
         assert (np.abs(pixels - np.array(colour)).sum(axis=2) < 30).sum() > 20
-
-
-def _title(folder, text):
-    path = folder / "probe.html"
-    path.write_text(f"<!doctype html>{text}", encoding="utf-8")
-    return re.search(r"<title>([^<]*)</title>", _browse(path, 1300, "--dump-dom"))[1]
-
-
-def _browse(path, width, action):
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", action]
-    command += [f"--window-size={width},2600", f"--user-data-dir={path.parent / 'profile'}"]
-    command += ["--disable-background-networking", f"file://{path}"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-
-
-class _Tags(HTMLParser):
-    VOID = ("meta", "br", "hr", "img", "link", "input")
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.open, self.text = [], [], ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append(tag)
-
-    def handle_data(self, data):
-        self.text += data

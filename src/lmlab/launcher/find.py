@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from lmlab.launcher.files import COMMAND
 from lmlab.launcher.table import FILE
 from lmlab.run.folder import RunFolder
 from lmlab.run.store import find
@@ -21,7 +22,7 @@ def sweeps_folder() -> Path:
 def sweeps() -> list[Path]:
     """The folders of all sweeps, oldest first."""
     found = [path.parent for path in sweeps_folder().glob(f"*/{FILE}")]
-    return sorted(found, key=lambda folder: (folder / FILE).stat().st_mtime)
+    return sorted(found, key=lambda folder: _age(folder / COMMAND))
 
 
 def find_sweep(target: str) -> Path | None:
@@ -34,21 +35,22 @@ def find_sweep(target: str) -> Path | None:
 
 def find_target(target: str, output_dir: Path) -> Path | RunFolder:
     """The sweep's folder, or the run; `latest` is whichever was begun last."""
-    sweep = find_sweep(target)
+    sweep = find_sweep(target) or (newest_sweep() if target == LATEST else None)
     if sweep is not None:
         return sweep
     try:
-        run = find(target, output_dir)
+        return find(target, output_dir)
     except Mistake:
-        known = sweeps()
-        if target == LATEST and known:
-            return known[-1]
         if job := find_job(target):
             return job
         raise
-    if target == LATEST and (known := sweeps()) and _age(known[-1] / "jobs") > _age(run.path):
-        return known[-1]
-    return run
+
+
+def newest_sweep() -> Path | None:
+    """The sweep begun last, where it was begun after every run outside it."""
+    known = sweeps()
+    runs = Path(os.environ.get("LMLAB_RUNS", "runs")) / LATEST
+    return known[-1] if known and _age(known[-1] / COMMAND) > _age(runs) else None
 
 
 def find_job(target: str) -> RunFolder | None:
@@ -62,4 +64,4 @@ def find_job(target: str) -> RunFolder | None:
 
 
 def _age(path: Path) -> float:
-    return path.stat().st_mtime if path.exists() else 0.0
+    return path.lstat().st_mtime if path.is_symlink() or path.exists() else 0.0

@@ -86,6 +86,9 @@ def _run(
 
 def conclude(folder: Path, table: Table, metric: str, direction: str) -> int:
     """Prints the table of results; 1 if any job failed."""
+    from lmlab.command.sweep_report import report_sweep
+
+    report_sweep(folder, [])
     rows = table.rows()
     failed = sum(row.state == "failed" for row in rows)
     done = sum(row.state == "done" for row in rows)
@@ -149,7 +152,13 @@ def settings(folder: Path, base: DictConfig, places: Sequence[slots.Slot]) -> di
     kept = folder / THREADS
     first = int(kept.read_text()) if kept.exists() else max(1, len(places[0].cores))
     threads = base.trainer.threads or first
-    return {"output_dir": str(folder), "trainer.threads": threads, "sweep": {"name": folder.name}, "fresh": False}
+    compared = {key: configuration.plain(base.sweep[key]) for key in ("metric", "direction")}
+    return {
+        "output_dir": str(folder),
+        "trainer.threads": threads,
+        "sweep": {"name": folder.name, **compared},
+        "fresh": False,
+    }
 
 
 def slots_of(base: DictConfig) -> list[slots.Slot]:

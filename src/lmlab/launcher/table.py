@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lmlab.report.job import Job
+from lmlab.run.folder import RunFolder
 from lmlab.types import Mistake
 
 State = Literal["queued", "running", "done", "failed", "pruned"]
@@ -124,3 +126,17 @@ class Table:
 
 def _row(values: dict[str, Any]) -> Row:
     return Row(**{**values, "varied": json.loads(values["varied"]), "overrides": json.loads(values["overrides"])})
+
+
+def jobs_of(folder: Path) -> list[Job]:
+    """The rows of a sweep's table with their run folders, as reports read them."""
+    return [
+        Job(
+            number=row.number,
+            varied=row.varied,
+            seed=row.seed,
+            state=row.state,
+            run=None if row.run is None else RunFolder(folder / row.run),
+        )
+        for row in Table(folder).rows()
+    ]

@@ -6,10 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lmlab.report.figure import figure, short
-
-SIZE = 1000
-"""Both sides of the drawing's own coordinates; the page stretches it."""
+from lmlab.report.axis import SIZE, Axis, grid
+from lmlab.report.figure import figure
 
 MAX_POINTS = 400
 """Per line; of more points, each stretch keeps its lowest and its highest."""
@@ -27,24 +25,29 @@ class Series:
     name: str
     points: Sequence[Point]
     role: str
-    """The colour: train, val, or other."""
+    """The colour: train, val, other, or c1 to c8."""
+    band: Sequence[tuple[int, float, float]] = ()
+    """Lowest and highest by step, where the line is a mean."""
 
 
 def chart(title: str, series: Sequence[Series], *, last_step: int, is_log: bool = False, is_large: bool = False) -> str:
     """A figure with axes, a legend where it has several lines, and a note on values that are not finite."""
-    thinned = [Series(one.name, thin(one.points), one.role) for one in series]
-    finite = [point for one in thinned for point in one.points if math.isfinite(point[1])]
+    thinned = [_thinned(one) for one in series]
+    finite = [value for one in thinned for _, value in one.points if math.isfinite(value)]
     if not finite:
         return ""
-    steps = _Axis([0, last_step], is_log=False, is_tight=True)
-    values = _Axis([value for _, value in finite], is_log=is_log and min(value for _, value in finite) > 0)
-    lines = "".join(_line(one, steps, values) for one in thinned)
+    finite += [value for one in thinned for _, *ends in one.band for value in ends]
+    steps = Axis([0, last_step], is_log=False, is_tight=True)
+    values = Axis(finite, is_log=is_log and min(finite) > 0)
+    lines = "".join(_band(one, steps, values) for one in thinned) + "".join(
+        _line(one, steps, values) for one in thinned
+    )
     data = [{"name": one.name, "role": one.role, "points": _shown(one.points)} for one in thinned]
     marks = {"steps": [steps.low, steps.high], "series": data}
     return (
         f'<figure class="chart{" large" if is_large else ""}">'
         f"<figcaption><b>{html.escape(title)}</b>{_legend(thinned)}</figcaption>"
-        f'<div class="plot" data-chart="{html.escape(json.dumps(marks))}">{_grid(steps, values)}'
+        f'<div class="plot" data-chart="{html.escape(json.dumps(marks))}">{grid(steps, values, is_whole=True)}'
         f'<svg viewBox="0 0 {SIZE} {SIZE}" preserveAspectRatio="none" role="img" '
         f'aria-label="{html.escape(title)} by step">{lines}</svg></div>{_note(series)}</figure>'
     )
@@ -66,42 +69,22 @@ def thin(points: Sequence[Point]) -> list[Point]:
     return kept
 
 
-class _Axis:
-    """Values -> 0 ... SIZE, with round marks."""
-
-    def __init__(self, values: Sequence[float | int], *, is_log: bool, is_tight: bool = False) -> None:
-        self.is_log = is_log
-        low, high = self._scaled(min(values)), self._scaled(max(values))
-        margin = 0.0 if is_tight and high > low else ((high - low) * 0.06 or abs(high) * 0.1 or 1.0)
-        self.low, self.high = low - margin, high + margin
-
-    def place(self, value: float | int) -> float:
-        return (self._scaled(value) - self.low) / (self.high - self.low) * SIZE
-
-    def marks(self, number: int) -> list[float]:
-        if not self.is_log:
-            return _round_marks(self.low, self.high, number)
-        decades = self.high - self.low
-        digits = (1, 2, 5) if decades < 3 else (1,)
-        tens = range(math.floor(self.low), math.ceil(self.high) + 1, math.ceil(decades / 6))
-        found = [float(f"{digit}e{ten}") for ten in tens for digit in digits]
-        inside = [mark for mark in found if 0 < mark < math.inf and self.low <= math.log10(mark) <= self.high]
-        return inside if len(inside) > 2 else _round_marks(10**self.low, 10**self.high, number)
-
-    def _scaled(self, value: float | int) -> float:
-        return math.log10(value) if self.is_log else float(value)
+def _thinned(series: Series) -> Series:
+    points = thin(series.points)
+    steps = {step for step, _ in points}
+    ends = [(step, low, high) for step, low, high in series.band if math.isfinite(low) and math.isfinite(high)]
+    return Series(series.name, points, series.role, sorted(end for end in ends if end[0] in steps))
 
 
-def _round_marks(low: float, high: float, number: int) -> list[float]:
-    """About `number` multiples of 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / number
-    ten = 10.0 ** math.floor(math.log10(rough))
-    width = min((m * ten for m in (1, 2, 5, 10)), key=lambda width: abs(math.log(width / rough)))
-    first, last = math.ceil(low / width - 1e-9), math.floor(high / width + 1e-9)
-    return [round(index * width, 12) for index in range(first, last + 1)]
+def _band(series: Series, steps: Axis, values: Axis) -> str:
+    if not series.band:
+        return ""
+    upper = [f"{steps.place(step):.1f} {SIZE - values.place(high):.1f}" for step, _, high in series.band]
+    lower = [f"{steps.place(step):.1f} {SIZE - values.place(low):.1f}" for step, low, _ in reversed(series.band)]
+    return f'<path class="band {series.role}" d="M{"L".join([*upper, *lower])}Z"/>'
 
 
-def _line(series: Series, steps: _Axis, values: _Axis) -> str:
+def _line(series: Series, steps: Axis, values: Axis) -> str:
     """A path that is broken where a value is not finite; zero-length strokes with round ends are its dots."""
     placed = [
         (f"{steps.place(step):.1f}", f"{SIZE - values.place(value):.1f}") if math.isfinite(value) else None
@@ -116,19 +99,6 @@ def _line(series: Series, steps: _Axis, values: _Axis) -> str:
     if len(placed) <= FEW:
         lines += f'<path class="dot {series.role}" d="{"".join(f"M{x} {y}h0" for x, y in filter(None, placed))}"/>'
     return lines
-
-
-def _grid(steps: _Axis, values: _Axis) -> str:
-    across = "".join(
-        f'<i class="y" style="bottom:{values.place(mark) / SIZE:.3%}"><span>{short(mark)}</span></i>'
-        for mark in values.marks(4)
-    )
-    along = "".join(
-        f'<i class="x" style="left:{steps.place(mark) / SIZE:.3%}"><span>{short(mark)}</span></i>'
-        for mark in steps.marks(4)
-        if mark == int(mark)
-    )
-    return across + along
 
 
 def _legend(series: Sequence[Series]) -> str:

@@ -34,22 +34,30 @@ escape = html.escape
 
 def write_report(run: Record) -> Path:
     """Write report.html into the run's folder, at once."""
-    path = run.path / "report.html"
+    return write_page(run.path / "report.html", page(run))
+
+
+def write_page(path: Path, text: str) -> Path:
+    """Replace the page by `text`: whoever opens it sees the old one or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(page(run), encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
     return path
 
 
 def page(run: Record) -> str:
     """The whole page."""
-    title = run.name or run.id
-    here = files("lmlab.report")
     sections = (_header, _baselines, _curves, _samples, _repeat, _config, _environment)
-    body = "\n".join(part for section in sections for part in section(run))
+    return document(run.name or run.id, "\n".join(part for section in sections for part in section(run)))
+
+
+def document(title: str, body: str, *, seconds: int | None = None) -> str:
+    """The frame of every page, with its style and script inside; `seconds`: it is loaded again so often."""
+    here = files("lmlab.report")
+    again = f'<meta http-equiv="refresh" content="{seconds}">' if seconds else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">{again}'
         f"<title>{escape(title)}</title><style>{here.joinpath('page.css').read_text(encoding='utf-8')}</style></head>\n"
         f"<body><main>\n{body}\n</main>"
         f"<script>{here.joinpath('page.js').read_text(encoding='utf-8')}</script></body></html>\n"
@@ -72,14 +80,15 @@ def _tiles(summary: Mapping[str, Any]) -> Iterator[str]:
     for key, value in summary.items():
         split, _, name = key.partition("/")
         if split in ("test", "val") and isinstance(value, float) and "/" not in name:
-            yield _tile(f"{split} {name.replace('_', ' ')}", figure(value))
+            yield tile(f"{split} {name.replace('_', ' ')}", figure(value))
     for key, shown in (("parameters", short), ("step", figure), ("tokens", short), ("seconds", duration)):
         if isinstance(summary.get(key), (int, float)):
             label = {"step": "steps", "seconds": "training time"}.get(key, key)
-            yield _tile(label, shown(summary[key]))
+            yield tile(label, shown(summary[key]))
 
 
-def _tile(label: str, value: str) -> str:
+def tile(label: str, value: str) -> str:
+    """One figure of the row at the top."""
     return f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>"
 
 
@@ -166,11 +175,12 @@ def _cards(text: str) -> str:
 
 def _repeat(run: Record) -> Iterator[str]:
     yield "<h2>Repeat it</h2>"
-    yield _command(shlex.join(["lmlab", "train", *run.overrides, "fresh=true"]))
-    yield _command(f"lmlab rerun {run.id}")
+    yield command(shlex.join(["lmlab", "train", *run.overrides, "fresh=true"]))
+    yield command(f"lmlab rerun {run.id}")
 
 
-def _command(text: str) -> str:
+def command(text: str) -> str:
+    """A command line with its button."""
     return f'<div class="command"><pre class="wrap">{escape(text)}</pre><button type="button">Copy</button></div>'
 
 

@@ -1,5 +1,5 @@
 "use strict";
-for (const plot of document.querySelectorAll(".plot")) {
+for (const plot of document.querySelectorAll(".plot[data-chart]")) {
   const { steps: [low, high], series } = JSON.parse(plot.dataset.chart);
   const steps = [...new Set(series.flatMap((one) => one.points.map((point) => point[0])))].sort((a, b) => a - b);
   const cursor = Object.assign(document.createElement("div"), { className: "cursor", hidden: true });
@@ -17,6 +17,20 @@ for (const plot of document.querySelectorAll(".plot")) {
     tip.style.left = `${Math.max(0, Math.min(place + 10, box.width - tip.offsetWidth))}px`;
   });
   plot.addEventListener("pointerleave", () => { cursor.hidden = tip.hidden = true; });
+}
+for (const plot of document.querySelectorAll(".plot[data-dots]")) {
+  const dots = JSON.parse(plot.dataset.dots);
+  const tip = Object.assign(document.createElement("div"), { className: "tip", hidden: true });
+  plot.append(tip);
+  plot.addEventListener("pointermove", (event) => {
+    const box = plot.getBoundingClientRect();
+    const far = ([x, y]) => Math.hypot(box.left + x * box.width - event.clientX, box.bottom - y * box.height - event.clientY);
+    const [x, , ...lines] = dots.reduce((best, dot) => (far(dot) < far(best) ? dot : best));
+    tip.innerText = lines.join("\n");
+    tip.hidden = false;
+    tip.style.left = `${Math.max(0, Math.min(x * box.width + 10, box.width - tip.offsetWidth))}px`;
+  });
+  plot.addEventListener("pointerleave", () => { tip.hidden = true; });
 }
 for (const button of document.querySelectorAll(".command button")) {
   button.addEventListener("click", async () => {
