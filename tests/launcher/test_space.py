@@ -70,6 +70,7 @@ def test_a_value_of_a_file_is_the_same_value_on_the_command_line(value):
         (["optimizer.lr=interval(0.2,0.1)"], {}, "from a number to a larger one"),
         (["optimizer.lr=tag(log,interval(0,1))"], {}, "above 0 for log"),
         (["seed=interval(1,3)"], {}, "replicate"),
+        (["seed=1,two"], {}, "seed=two is wrong"),
         (["model=lstm,gru"], {"grid": [{"model": ["rnn"]}]}, "swept twice"),
         ([], {"zip": {"a": [1], "b": [1, 2]}}, "equally many values"),
         ([], {"grid": [{"seed": [1]}, {"seed": [2]}]}, "different seeds"),

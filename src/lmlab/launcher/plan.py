@@ -71,12 +71,12 @@ class Planner:
         """Every point with every seed; a Mistake names what is wrong with any."""
         planned, faults = [], []
         for point in points:
-            for seed in seeds or (None,):
-                try:
-                    planned.append(self._planned(point, seed))
-                except Mistake as mistake:
-                    faults.append(f"{self._named(point)}: {mistake}")
-                    break  # another seed has the same fault
+            try:
+                first = self._planned(point, seeds[0] if seeds else None)
+            except Mistake as mistake:
+                faults.append(f"{self._named(point)}: {mistake}")
+            else:
+                planned += [first, *(self._again(first, seed) for seed in seeds[1:])]
         if faults:
             more = [f"... and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
             raise Mistake("\n".join([*faults[:MOST_FAULTS], *more]))
@@ -98,6 +98,17 @@ class Planner:
             rehearse(experiment)
             self._rehearsed.add(signature)
         return Planned(point, config.seed if seed is not None else None, overrides, experiment, identity_of(experiment))
+
+    def _again(self, planned: Planned, seed: str) -> Planned:
+        """The same point with another seed, which needs no other check."""
+        from lmlab.command.experiment import Experiment
+        from lmlab.command.train import identity_of
+
+        config = planned.config.copy()
+        config.seed = int(seed)
+        experiment = Experiment(config, self._data)
+        overrides = planned.point.overrides(self.constant, seed)
+        return Planned(planned.point, int(seed), overrides, experiment, identity_of(experiment))
 
     def _compose(self, point: Point, seed: str | None) -> DictConfig:
         known = groups()

@@ -107,6 +107,8 @@ def read(overrides: Sequence[str], sweep: Any) -> Space:
     seeds = finite.pop(SEED, []) or next((grid[SEED] for grid in grids if SEED in grid), [])
     if any(grid.pop(SEED, seeds) != seeds for grid in grids):
         raise Mistake("the grids of sweep.grid have different seeds; seeds are replicates: give every point the same")
+    if wrong := [seed for seed in seeds if not seed.isdecimal()]:
+        raise Mistake(f"seed={wrong[0]} is wrong: expected a whole number from 0 up")
     continuous = {key: values for key, values in [*typed.items(), *drawn.items()] if isinstance(values, Interval)}
     finite |= {key: values for key, values in drawn.items() if isinstance(values, list)}
     if SEED in continuous or SEED in zipped:
