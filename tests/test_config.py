@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from lmlab import cli, config
 from lmlab.types import Mistake
 
-FRONT = {"prompt": "generate", "checkpoint": "generate"}
+FRONT = {"prompt": "generate", "checkpoint": "generate", "path": "export"}
 WITH = {"data.root": ["data=ptb"], **{f"data.{key}": ["data=text"] for key in ("path", "val_path", "test_path")}}
 KEYS = sorted(set(config.TEXT) - {"word", "analogy"})  # which wait for their verbs
 NASTY = [

@@ -280,6 +280,12 @@ class ModelFactory(Protocol):
 # Training.
 
 
+def replica(strategy: Any) -> tuple[int, int]:
+    """Which share of each batch a process computes, of how many: Lightning's data-parallel rank and size, by its strategy."""
+    found = getattr(strategy, "distributed_sampler_kwargs", {"rank": 0, "num_replicas": 1})  # one device has none
+    return int(found["rank"]), int(found["num_replicas"])
+
+
 @dataclass(frozen=True)
 class Horizon:
     """How long a run is, for what is planned over it (learning rate schedules)."""

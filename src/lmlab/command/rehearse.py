@@ -15,6 +15,7 @@ from lmlab.run.folder import RunFolder
 from lmlab.run.loggers import Loggers
 from lmlab.run.metrics_log import MetricsLog
 from lmlab.run.mirror import Start
+from lmlab.strategy.sharded import Sharded
 from lmlab.types import Mistake
 
 
@@ -26,6 +27,7 @@ def rehearse(experiment: Experiment) -> None:
     with torch.device("meta"):
         task = build_task(experiment)
     check_state(experiment, task)
+    check_strategy(experiment)
     check_forward(experiment, task)
     check_monitor(experiment)
     check_optimizer(experiment)
@@ -56,6 +58,14 @@ def check_state(experiment: Experiment, task: Any) -> None:
             "batch=streams carries the model's state from step to step, and this model keeps every token it has seen "
             "in it; choose batch=windows, or a recurrent model such as model=lstm"
         )
+
+
+def check_strategy(experiment: Experiment) -> None:
+    """What does not go together with weights in pieces."""
+    if not issubclass(configuration.class_of(experiment.config, "strategy"), Sharded):
+        return
+    if experiment.config.ema.decay is not None:
+        raise Mistake("ema.decay does not work with weights in pieces; set ema.decay=null or strategy=ddp")
 
 
 def check_forward(experiment: Experiment, task: Any) -> None:

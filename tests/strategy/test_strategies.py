@@ -1,0 +1,76 @@
+"""What holds for every option of the group."""
+
+import pytest
+import torch
+from pytorch_lightning.strategies import SingleDeviceStrategy
+
+from lmlab import config, tree
+from lmlab.command.experiment import build_task, build_trainer, resolve
+from lmlab.strategy.recompute import layers, recompute
+from lmlab.types import Mistake
+
+OPTIONS = tree.options()["strategy"]
+SEVERAL = [option for option in OPTIONS if option not in ("single", "deepspeed")]
+
+
+@pytest.mark.parametrize("option", SEVERAL)
+def test_lightning_s_own_launcher_is_never_entered(option, tiny, tmp_path):
+    experiment = resolve(config.compose(tiny(f"strategy={option}", "trainer.devices=2", "optimizer=adamw")))
+    assert experiment.has_ranks
+    assert experiment.num_ranks == 2
+    trainer = build_trainer(experiment, callbacks=[], plugins=[], folder=tmp_path)
+    assert trainer.strategy.launcher is None
+    assert trainer.strategy.cluster_environment.creates_processes_externally
+
+
+@pytest.mark.parametrize("option", SEVERAL)
+def test_the_command_s_process_can_build_it_without_a_group(option, tiny, tmp_path):
+    experiment = resolve(config.compose(tiny(f"strategy={option}")))
+    build_trainer(experiment, callbacks=[], plugins=[], folder=tmp_path)
+    assert not torch.distributed.is_initialized()
+
+
+def test_a_single_device_is_the_accelerator_s(tiny, tmp_path):
+    trainer = build_trainer(resolve(config.compose(tiny())), callbacks=[], plugins=[], folder=tmp_path)
+    assert isinstance(trainer.strategy, SingleDeviceStrategy)
+    assert trainer.strategy.root_device == torch.device("cpu")
+
+
+def test_nothing_is_asked_before_every_batch(tiny, tmp_path):
+    trainer = build_trainer(resolve(config.compose(tiny())), callbacks=[], plugins=[], folder=tmp_path)
+    assert trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor() is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trainer.devices=2"], "set strategy=ddp"),
+        (["strategy=ddp", "trainer.devices=3"], "batch.size=4 is not divisible by the 3 devices"),
+        (
+            ["strategy=ddp", "trainer.devices=2", "batch.size=12", "batch.micro_size=4"],
+            "set batch.size to a multiple of 8",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(words, said, tiny):
+    with pytest.raises(Mistake) as caught:
+        _ = resolve(config.compose(tiny(*words))).batching
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("model", ["transformer", "lstm"])
+def test_layers_computed_twice_have_the_same_gradients_with_dropout(model, tiny):
+    gradients = []
+    for is_recomputed in (False, True):
+        words = (f"model={model}", "model.dropout=0.3", "model.num_layers=2", "optimizer=adamw")
+        task = build_task(resolve(config.compose(tiny(*words))))
+        assert len(layers(task.model)) == 2
+        if is_recomputed:
+            recompute(task.model)
+        names = list(task.state_dict())
+        torch.manual_seed(3)
+        task.model(torch.arange(8)[None] % 5).states.square().sum().backward()
+        gradients.append({name: one.grad for name, one in task.named_parameters() if one.grad is not None})
+        assert list(task.state_dict()) == names
+    assert gradients[0].keys() == gradients[1].keys()
+    assert all(torch.equal(one, gradients[1][name]) for name, one in gradients[0].items())
