@@ -257,6 +257,22 @@ class CellFactory(Protocol):
 
 
 @runtime_checkable
+class Cuttable(Protocol):
+    """A part between two projections of which each of several ranks can compute a share: some heads, some hidden units."""
+
+    def cut(self, ranks: int) -> tuple[str, Tensor]:
+        """Makes itself one rank's share -> the name of its first projection, and the order of its rows, a rank's together.
+
+        The last projection is called `output`.
+
+        Raises:
+            Mistake: where it does not divide.
+        """
+
+    def get_submodule(self, target: str) -> nn.Module: ...
+
+
+@runtime_checkable
 class ModuleFactory(Protocol):
     """A norm or a feed-forward, made once per place that needs one."""
 

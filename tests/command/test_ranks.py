@@ -199,3 +199,14 @@ def test_pieces_on_two_ranks_give_the_same_losses_and_any_number_of_ranks_goes_o
     assert again.finish() == 0, one.output.read_text()
     assert 30 <= one.saved_step == 100
     assert_same_figures(reference, one)
+
+
+def test_heads_on_two_ranks_give_the_same_losses_and_one_rank_goes_on_from_them(home):
+    words = ("model=transformer", "model/feedforward=swiglu", "model.attention.num_kv_heads=2", "trainer.max_steps=60")
+    reference = finished(home, "whole_heads", *EXACT, *words)
+    heads = ("strategy=tensor_parallel", "trainer.devices=2", "trainer.activation_checkpointing=true")
+    one = trial(home, "heads", *EXACT, *words, *heads)
+    assert one.signal_when(lambda: one.step >= 20, signal.SIGTERM) == 3, one.output.read_text()
+    alone = torture.Trial(one.folder, [str(one.run), "strategy=single", "trainer.devices=1"], verb="resume")
+    assert alone.finish() == 0, one.output.read_text()
+    assert_same_figures(reference, one)

@@ -6,6 +6,7 @@ from pytorch_lightning.strategies import SingleDeviceStrategy
 
 from lmlab import config, tree
 from lmlab.command.experiment import build_task, build_trainer, resolve
+from lmlab.command.rehearse import rehearse
 from lmlab.strategy.recompute import layers, recompute
 from lmlab.types import Mistake
 
@@ -56,6 +57,41 @@ def test_what_does_not_go_together_is_refused(words, said, tiny):
     with pytest.raises(Mistake) as caught:
         _ = resolve(config.compose(tiny(*words))).batching
     assert said in str(caught.value)
+
+
+HEADS = ("strategy=tensor_parallel", "trainer.devices=2")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["model=lstm"], "shares the heads and hidden units of a Transformer, and this model has none"),
+        (["model/position=alibi"], "choose model/position=rotary"),
+        (["model.attention.num_kv_heads=1"], "num_kv_heads=1 are not both divisible by trainer.devices=2"),
+        (["model.attention.bias=true"], "set model.attention.bias=false"),
+        (["model.feedforward.bias=true"], "set model.feedforward.bias=false"),
+        (["model.feedforward.hidden_dim=7"], "model.feedforward.hidden_dim=7 is not divisible by trainer.devices=2"),
+        (["ema.decay=0.9"], "ema.decay does not work with weights in pieces"),
+    ],
+)
+def test_what_cannot_be_cut_is_refused_before_a_process_is_started(words, said, tiny):
+    with pytest.raises(Mistake) as caught:
+        rehearse(resolve(config.compose(tiny(*HEADS, *words))))
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["attention.heads", "feedforward"])
+@pytest.mark.parametrize("feedforward", ["mlp", "swiglu"])
+def test_the_rows_of_each_rank_stand_together(part, feedforward, tiny):
+    words = (f"model/feedforward={feedforward}", "model.attention.num_kv_heads=2", "optimizer=adamw")
+    model = build_task(resolve(config.compose(tiny(*words)))).model
+    piece = model.blocks[0].get_submodule(part)
+    entry, order = piece.cut(2)
+    assert sorted(order.tolist()) == list(range(piece.get_submodule(entry).out_features))
+    if part == "feedforward" and feedforward == "swiglu":  # gate and value of the first half, then of the second
+        hidden = len(order) // 2
+        first = [*range(hidden // 2), *range(hidden, hidden + hidden // 2)]
+        assert order[: len(order) // 2].tolist() == first
 
 
 @pytest.mark.parametrize("model", ["transformer", "lstm"])

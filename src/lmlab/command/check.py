@@ -68,5 +68,5 @@ def plan(experiment: Any) -> Iterator[str]:
     yield f"device            {trainer.accelerator}, {trainer.precision}, {trainer.threads} threads"
     if experiment.has_ranks:
         strategy = configuration.class_of(experiment.config, "strategy").__name__
-        share = f"{experiment.share.micro_size} sequences of each pass on each of {experiment.num_replicas} copies of the model"
-        yield f"ranks             {experiment.num_ranks}, {strategy}: {share}"
+        rows, copies = experiment.share.micro_size, experiment.num_replicas
+        yield f"ranks             {experiment.num_ranks}, {strategy}: {rows} sequences of each pass on each of {copies} share(s)"

@@ -24,6 +24,7 @@ from lmlab.optimizer.groups import parameter_groups
 from lmlab.run.store import free_space
 from lmlab.strategy.group import Started
 from lmlab.strategy.sharded import Sharded
+from lmlab.strategy.tensor_parallel import TensorParallel
 from lmlab.tokenizer.arrays import TokenArrays, token_arrays
 from lmlab.types import SPLITS, Horizon, Mistake, Source
 
@@ -75,7 +76,8 @@ class Experiment:
     @property
     def num_replicas(self) -> int:
         """Copies of the model among which a batch is divided."""
-        return self.num_ranks
+        is_one = issubclass(configuration.class_of(self.config, "strategy"), TensorParallel)
+        return 1 if is_one else self.num_ranks
 
     @cached_property
     def fingerprint(self) -> str:
