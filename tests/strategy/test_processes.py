@@ -72,7 +72,7 @@ def test_one_that_fails_ends_those_that_wait(run, monkeypatch):
     with pytest.raises(Failed):
         run("told(kind='Failed', text='') or sys.exit(1) if rank else time.sleep(100)", 3)
     assert time.monotonic() - start < 10
-    assert not psutil.Process().children()
+    assert not [child for child in psutil.Process().children() if "lmlab.rank" in child.cmdline()]
 
 
 def test_a_signal_is_handed_to_every_rank_once(run, tmp_path):
@@ -93,6 +93,25 @@ def test_a_signal_is_handed_to_every_rank_once(run, tmp_path):
         run(code)
     assert [(tmp_path / f"got{rank}").read_text() for rank in range(2)] == [f"{int(signal.SIGUSR1)} "] * 2
     assert signal.getsignal(signal.SIGUSR1) == before
+
+
+def test_ctrl_c_twice_does_not_wait_for_a_step(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "IMPATIENT_GRACE", 0.2)
+    code = (
+        "signal.signal(signal.SIGINT, lambda *_: open(f'got{rank}', 'a').close()); open(f'up{rank}', 'w').close()\n"
+        "while True: time.sleep(1)"
+    )
+
+    def send():
+        for name in ("up0", "got0"):
+            while not (tmp_path / name).exists():
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=send).start()
+    with pytest.raises(Interrupted, match="stopped by SIGINT"):
+        run(code)
+    assert not [child for child in psutil.Process().children() if "lmlab.rank" in child.cmdline()]
 
 
 def test_two_groups_at_once_do_not_meet(run, tmp_path):

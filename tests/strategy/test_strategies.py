@@ -5,7 +5,8 @@ import torch
 from pytorch_lightning.strategies import SingleDeviceStrategy
 
 from lmlab import config, tree
-from lmlab.command.experiment import build_task, build_trainer, resolve
+from lmlab.command.check import plan
+from lmlab.command.experiment import build_task, build_trainer, cores, resolve
 from lmlab.command.rehearse import rehearse
 from lmlab.strategy.recompute import layers, recompute
 from lmlab.types import Mistake
@@ -57,6 +58,21 @@ def test_what_does_not_go_together_is_refused(words, said, tiny):
     with pytest.raises(Mistake) as caught:
         _ = resolve(config.compose(tiny(*words))).batching
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("ddp", "2, DDP, 2 sequences of a pass on each"),
+        ("fsdp", "2, FSDP, 2 sequences of a pass on each; weights, gradients and optimizer in pieces"),
+        ("tensor_parallel", "2, TensorParallel, 4 sequences of a pass on each"),
+    ],
+)
+def test_check_says_what_each_rank_does(option, said, tiny):
+    experiment = resolve(config.compose(tiny(f"strategy={option}", "trainer.devices=2", "trainer.threads=null")))
+    assert experiment.config.trainer.threads == max(1, cores() // 2)
+    (line,) = (line for line in plan(experiment) if line.startswith("ranks"))
+    assert said in line
 
 
 HEADS = ("strategy=tensor_parallel", "trainer.devices=2")

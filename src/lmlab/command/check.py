@@ -68,5 +68,7 @@ def plan(experiment: Any) -> Iterator[str]:
     yield f"device            {trainer.accelerator}, {trainer.precision}, {trainer.threads} threads"
     if experiment.has_ranks:
         strategy = configuration.class_of(experiment.config, "strategy").__name__
-        rows, copies = experiment.share.micro_size, experiment.num_replicas
-        yield f"ranks             {experiment.num_ranks}, {strategy}: {rows} sequences of each pass on each of {copies} share(s)"
+        rows, pieces = experiment.share.micro_size, ""
+        if experiment.is_sharded:
+            pieces = "; weights, gradients and optimizer in pieces (memory is that of the whole)"
+        yield f"ranks             {experiment.num_ranks}, {strategy}, {rows} sequences of a pass on each{pieces}"

@@ -70,6 +70,11 @@ class Experiment:
         return not issubclass(configuration.class_of(self.config, "strategy"), SingleDeviceStrategy)
 
     @property
+    def is_sharded(self) -> bool:
+        """Whether each rank holds pieces of the weights only."""
+        return issubclass(configuration.class_of(self.config, "strategy"), Sharded)
+
+    @property
     def num_ranks(self) -> int:
         return int(self.config.trainer.devices * self.config.trainer.num_nodes)
 

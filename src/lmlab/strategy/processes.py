@@ -188,7 +188,7 @@ def _kill(ranks: Sequence[Started]) -> None:
 def _conclude(ranks: Sequence[Started], signals: Sequence[int]) -> None:
     """Raises what the rank said that failed first; what the others say of its absence is only an echo."""
     failed = [rank for rank in ranks if rank.code != 0 and not rank.was_killed]
-    if is_impatient(signals):
+    if is_impatient(signals) and any(rank.code for rank in ranks):
         raise Interrupted("stopped by SIGINT: lmlab resume latest goes on from the last checkpoint")
     if failed:
         _raise(min(failed, key=lambda rank: (bool(rank.report.get("is_echo")), rank.ended, rank.number)), signals)
