@@ -13,7 +13,7 @@ from lmlab import cli, config
 from lmlab.launcher import space
 from lmlab.types import Mistake
 
-FRONT = {"prompt": "generate", "checkpoint": "generate"}
+FRONT = {"prompt": "generate", "checkpoint": "generate", "path": "export"}
 WITH = {"data.root": ["data=ptb"], **{f"data.{key}": ["data=text"] for key in ("path", "val_path", "test_path")}}
 KEYS = sorted(set(config.TEXT) - {"word", "analogy"})  # which wait for their verbs
 NASTY = [

@@ -19,7 +19,9 @@ from lmlab.launcher import space
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md")
 READMES = PAGES[:2]
-COMPOSED = {"train": "train", "check": "train", "prepare": "train", "evaluate": "evaluate", "generate": "generate"}
+COMPOSED = {"train": "train", "check": "train", "prepare": "train"} | {
+    verb: verb for verb in ("evaluate", "generate", "export")
+}
 TINY = (
     "batch.size=4", "batch.seq_len=12", "model.num_layers=1", "trainer.max_steps=2", "trainer.accelerator=cpu",
     "trainer.threads=1", "samples.num=1", "samples.max_tokens=5", "logger=none",
@@ -117,7 +119,7 @@ def test_the_commands_that_read_a_run_work(tiny_text, tmp_path, monkeypatch, cap
     data = ["data=text", f"data.path={tiny_text}", "tokenizer=char", "model.attention.num_heads=2"]
     tiny = [word for word in TINY if not word.startswith("trainer.max_steps")]
     assert cli.run(["train", *data, *tiny, "trainer.max_steps=2", "model.dim=16", "name=wide"]) == 0
-    readers = ("resume", "rerun", "diff", "evaluate", "generate", "report", "runs")
+    readers = ("resume", "rerun", "diff", "evaluate", "generate", "report", "runs", "export")
     for words in lmlab_commands("README.md"):
         if words[0] in readers:
             small = [word.replace("=2000", "=4") for word in words]

@@ -26,6 +26,7 @@ VERBS = {
     "check": "what a command would do, without doing it: values and their origin, parameters, FLOPs, memory",
     "report": "write the report.html of a run or a sweep, and print a sweep's table",
     "prepare": "fetch, verify and tokenise the data, so that training needs no network",
+    "export": "the weights of a run as one file that other programs read: lmlab export latest format=safetensors",
     "rm": "delete a run, or the cache: lmlab rm cache",
     "completion": 'the shell completion: eval "$(lmlab completion bash)"',
 }

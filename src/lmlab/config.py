@@ -23,7 +23,8 @@ from lmlab.tree import groups, roots
 from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
-    "name", "init_from", "cache_dir", "sweep.name", "data.path", "data.root", "data.val_path", "data.test_path",
+    "name", "init_from", "cache_dir", "path", "sweep.name", "data.path", "data.root", "data.val_path",
+    "data.test_path",
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""
 
@@ -31,7 +32,7 @@ TEXT = ("prompt", "word", "analogy", "checkpoint", "output_dir", "sweep.dir", "s
 """Keys whose value is plain text, taken as it is typed; `null` is a word like others where no null may stand."""
 
 NOT_FOR_CONSTRUCTOR = {
-    "trainer": ("max_tokens", "compile", "threads", "log_every"),
+    "trainer": ("max_tokens", "compile", "activation_checkpointing", "threads", "log_every"),
     "model": ("params",),
 }
 """lmlab's own keys beside those of a constructor, taken out before building."""

@@ -257,6 +257,22 @@ class CellFactory(Protocol):
 
 
 @runtime_checkable
+class Cuttable(Protocol):
+    """A part between two projections of which each of several ranks can compute a share: some heads, some hidden units."""
+
+    def cut(self, ranks: int) -> tuple[str, Tensor]:
+        """Makes itself one rank's share -> the name of its first projection, and the order of its rows, a rank's together.
+
+        The last projection is called `output`.
+
+        Raises:
+            Mistake: where it does not divide.
+        """
+
+    def get_submodule(self, target: str) -> nn.Module: ...
+
+
+@runtime_checkable
 class ModuleFactory(Protocol):
     """A norm or a feed-forward, made once per place that needs one."""
 
@@ -278,6 +294,12 @@ class ModelFactory(Protocol):
 
 
 # Training.
+
+
+def replica(strategy: Any) -> tuple[int, int]:
+    """Which share of each batch a process computes, of how many: Lightning's data-parallel rank and size, by its strategy."""
+    found = getattr(strategy, "distributed_sampler_kwargs", {"rank": 0, "num_replicas": 1})  # one device has none
+    return int(found["rank"]), int(found["num_replicas"])
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from lmlab.types import Mistake
 OWN: dict[str, Any] = {
     "trainer.max_tokens": int | None,
     "trainer.compile": bool,
+    "trainer.activation_checkpointing": bool,
     "trainer.threads": int | None,
     "trainer.log_every": int,
     "trainer.precision": str | int,

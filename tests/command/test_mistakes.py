@@ -116,7 +116,7 @@ EXPERIMENT = [  # overrides of a tiny experiment; what the sentence has to say
     ("output_dir=regular/runs", "output_dir=regular/runs", "cannot be written"),
     ("cache_dir=regular/cache", "regular/cache", "LMLAB_CACHE"),
     ("trainer.accelerator=tpu", "trainer.accelerator=tpu", "auto, cpu, cuda or mps"),
-    ("trainer.devices=2", "trainer.devices=2", "set trainer.devices=1"),
+    ("trainer.devices=2", "trainer.devices=2", "set strategy=ddp"),
     ("trainer.num_nodes=2", "trainer.num_nodes=2", "one machine"),
     ("trainer.precision=16-mixed", "trainer.precision=16-mixed", "bf16-mixed"),
     # Weights to start from.

@@ -18,7 +18,8 @@ class Checkpoint(pl.Callback):
 
     A step's checkpoint is written after the validation of that step, if it has one, so that a resume repeats none and
     misses none. A signal sets a flag that is read at the step's end, never in the middle of one; Ctrl-C a second time, or
-    any signal while no step is under way, stops at once.
+    any signal while no step is under way, stops at once. Several ranks tell each other of it through the module's
+    `exchange`, and stop at one step.
 
     Args:
         every: steps between checkpoints.
@@ -72,7 +73,8 @@ class Checkpoint(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self._save(trainer, pl_module.step)
         self._release()
-        self._stop_if_asked(pl_module.step)
+        if trainer.strategy.reduce_boolean_decision(self._signal is not None, all=False):
+            self._stop(pl_module.step, self._signal)
 
     # Signals, in training and in the evaluation after it: Lightning's own handlers, set before, would exit with 0 or 1.
 
@@ -107,29 +109,32 @@ class Checkpoint(pl.Callback):
 
     # When to save.
 
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.world_size > 1:
+            pl_module.exchange.asked = self._signal
+
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         is_validated = pl_module.step % self.val_check_interval == 0 and any(trainer.num_val_batches)
         if not pl_module.micro and not is_validated:
-            self._at_step_end(trainer, pl_module.step)
+            self._at_step_end(trainer, pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         if trainer.state.fn != "fit":
             self._release()
         elif not trainer.sanity_checking:
             self._remember_best(trainer, pl_module.step)
-            self._at_step_end(trainer, pl_module.step)
+            self._at_step_end(trainer, pl_module)
 
-    def _at_step_end(self, trainer: pl.Trainer, step: int) -> None:
-        if step % self.every == 0 or step == self.total_steps or self._signal:
+    def _at_step_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        step, asked = pl_module.step, pl_module.exchange.agreed if trainer.world_size > 1 else self._signal
+        if step % self.every == 0 or step == self.total_steps or asked:
             self._save(trainer, step)
-        self._stop_if_asked(step)
+        if asked:
+            self._stop(step, asked)
 
-    def _stop_if_asked(self, step: int) -> None:
-        if self._signal:
-            name = signal.Signals(self._signal).name
-            raise Interrupted(
-                f"stopped by {name} after step {step}; the checkpoint is saved: lmlab resume latest goes on"
-            )
+    def _stop(self, step: int, asked: int | None) -> None:
+        name = "a signal to another rank" if asked is None else signal.Signals(asked).name
+        raise Interrupted(f"stopped by {name} after step {step}; the checkpoint is saved: lmlab resume latest goes on")
 
     def _remember_best(self, trainer: pl.Trainer, step: int) -> None:
         value = trainer.callback_metrics.get(self.monitor)
@@ -149,6 +154,8 @@ class Checkpoint(pl.Callback):
             return
         self._write(trainer, self.folder / f"step_{step:08d}.ckpt", weights_only=False)
         self._saved_step = step
+        if not trainer.is_global_zero:
+            return
         for old in sorted(self.folder.glob("step_*.ckpt"), reverse=True)[max(1, self.keep) :]:
             old.unlink(missing_ok=True)
 

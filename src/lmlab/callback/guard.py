@@ -11,6 +11,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from lmlab.types import Failed, Mistake
@@ -25,7 +26,7 @@ FADE = 0.02
 
 
 class Guard(pl.Callback):
-    """Reads `pl_module.step` and `pl_module.latest`: "loss", the whole step's, and "grad_norm" where there is one.
+    """Reads `pl_module.step` and `pl_module.latest`: "loss", the whole step's over all ranks, and "grad_norm" where there is one.
 
     With "stop" a GPU is asked every `every` steps only, and before each validation and checkpoint; the step named is
     the first bad one all the same. With "skip" a step must be known before it is applied: the device is waited for.
@@ -67,8 +68,6 @@ class Guard(pl.Callback):
         if self.on_nan == "off":
             return
         loss = pl_module.latest["loss"].detach().float()
-        if trainer.world_size > 1 and (self.on_nan == "skip" or self.spike is not None):
-            loss = trainer.strategy.reduce(loss.clone(), reduce_op="mean")
         is_bad = ~torch.isfinite(loss)
         if self.spike is not None and self.count >= SETTLED:
             is_bad = is_bad | (loss > self.spike * self.mean)
@@ -143,8 +142,9 @@ class Guard(pl.Callback):
 
 
 def are_finite(tensors: list[Tensor]) -> bool:
-    """One pass over all of them and one question to the device."""
-    return not tensors or bool(torch.stack(torch._foreach_norm(tensors)).isfinite().all())
+    """One pass over all of them, or over this rank's pieces, and one question to the device."""
+    pieces = [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]
+    return not pieces or bool(torch.stack(torch._foreach_norm(pieces)).isfinite().all())
 
 
 def explanation(what: str, step: int, pl_module: Any) -> str:

@@ -61,8 +61,14 @@ def plan(experiment: Any) -> Iterator[str]:
         f"{memory.gradients / 2**20:,.0f}, optimizer {memory.optimizer / 2**20:,.0f}, activations of one pass "
         f"{memory.activations / 2**20:,.0f}"
     )
-    passes, trainer = batching.share().num_micro, experiment.config.trainer
+    passes, trainer = experiment.share.num_micro, experiment.config.trainer
     epochs = steps / experiment.horizon.steps_per_epoch
     yield f"steps             {steps:,} of {batching.size} x {batching.seq_len} tokens, in {passes} pass(es)"
     yield f"tokens            {steps * per_step:,}, {epochs:.2f} epochs of {len(experiment.arrays.train):,}"
     yield f"device            {trainer.accelerator}, {trainer.precision}, {trainer.threads} threads"
+    if experiment.has_ranks:
+        strategy = configuration.class_of(experiment.config, "strategy").__name__
+        rows, pieces = experiment.share.micro_size, ""
+        if experiment.is_sharded:
+            pieces = "; weights, gradients and optimizer in pieces (memory is that of the whole)"
+        yield f"ranks             {experiment.num_ranks}, {strategy}, {rows} sequences of a pass on each{pieces}"

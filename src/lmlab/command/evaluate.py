@@ -2,6 +2,8 @@
 
 import sys
 
+from omegaconf import DictConfig
+
 from lmlab import config as configuration
 from lmlab import values
 from lmlab.command import front
@@ -25,6 +27,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def on_one_device(config: DictConfig) -> DictConfig:
+    """The configuration of a run, however many ranks it had, for this process alone."""
+    config.strategy = {"_target_": "lmlab.strategy.single.Single"}
+    config.trainer.devices = config.trainer.num_nodes = 1
+    return config
+
+
 def evaluated(name: str, split: str, which: str) -> dict[str, float]:
     """The figures of one split under one checkpoint's weights."""
     from lmlab.command.experiment import build_task, build_trainer, metric_of, resolve
@@ -33,7 +42,7 @@ def evaluated(name: str, split: str, which: str) -> dict[str, float]:
     from lmlab.command.result import measured
 
     run = find_run(name)
-    experiment = resolve(configuration.stored(run.path / "config.yaml"))
+    experiment = resolve(on_one_device(configuration.stored(run.path / "config.yaml")))
     if experiment.fingerprint != run.fingerprint:
         raise Mistake(
             f"the data of {run.path} has changed since it was trained; restore it, or train anew with fresh=true"

@@ -13,16 +13,21 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, open_dict
+from pytorch_lightning.strategies import SingleDeviceStrategy
 
 from lmlab import config as configuration
 from lmlab import values
+from lmlab.batch.sampler import Share
 from lmlab.batch.token_batches import Batching, TokenBatches
 from lmlab.data.cache import cache_folder
 from lmlab.metric.token_loss import TokenLoss
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.run.store import free_space
+from lmlab.strategy.group import Started
+from lmlab.strategy.sharded import Sharded
+from lmlab.strategy.tensor_parallel import TensorParallel
 from lmlab.tokenizer.arrays import TokenArrays, token_arrays
-from lmlab.types import SPLITS, Horizon, Mistake, Source, Tokenizer
+from lmlab.types import SPLITS, Horizon, Mistake, Source
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +70,33 @@ class Experiment:
     def batching(self) -> Batching:
         make = configuration.build(self.config, "batch")
         batching: Batching = make(seed=self.config.seed, eos=self.arrays.tokenizer.eos)
-        batching.share(world=self.config.trainer.devices * self.config.trainer.num_nodes)
+        batching.share(world=self.num_replicas)
         return batching
+
+    @property
+    def share(self) -> Share:
+        """What one rank computes of each step."""
+        return self.batching.share(world=self.num_replicas)
+
+    @property
+    def has_ranks(self) -> bool:
+        """Whether the run is computed by processes of their own, one per device."""
+        return not issubclass(configuration.class_of(self.config, "strategy"), SingleDeviceStrategy)
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether each rank holds pieces of the weights only."""
+        return issubclass(configuration.class_of(self.config, "strategy"), Sharded)
+
+    @property
+    def num_ranks(self) -> int:
+        return int(self.config.trainer.devices * self.config.trainer.num_nodes)
+
+    @property
+    def num_replicas(self) -> int:
+        """Copies of the model among which a batch is divided."""
+        is_one = issubclass(configuration.class_of(self.config, "strategy"), TensorParallel)
+        return 1 if is_one else self.num_ranks
 
     @cached_property
     def fingerprint(self) -> str:
@@ -99,6 +129,7 @@ class Experiment:
             start_step=start_step,
             total_steps=self.horizon.total_steps if self.has_end else None,
             overfit=self.config.debug,
+            limit_val=self.config.trainer.limit_val_batches,
         )
 
 
@@ -108,11 +139,16 @@ def resolve(config: DictConfig, data: dict[str, Any] | None = None) -> Experimen
     Args:
         data: what other experiments have read; this one adds to it.
     """
+    with open_dict(config):
+        config.setdefault(
+            "strategy", {"_target_": "lmlab.strategy.single.Single"}
+        )  # runs from before there was a choice
     values.check(config)
     with open_dict(config):
         trainer = config.trainer
         trainer.accelerator = accelerator(trainer.accelerator, trainer.devices)
-        trainer.threads = trainer.threads or cores()
+        check_devices(config)
+        trainer.threads = trainer.threads or max(1, cores() // trainer.devices)
         if config.debug:
             trainer.max_steps, trainer.val_check_interval, config.logger = 20, 10, None
     torch.set_num_threads(trainer.threads)
@@ -157,9 +193,19 @@ def accelerator(name: str, devices: int) -> str:
         raise Mistake(
             f"trainer.accelerator={name}: this machine has none; it has {' and '.join(here)}: set trainer.accelerator={here[-1]}"
         )
-    if devices > 1:
-        raise Mistake(f"trainer.devices={devices}: one run trains on one device so far; set trainer.devices=1")
+    if name != "cpu" and devices > found[name]:
+        raise Mistake(
+            f"trainer.devices={devices}: this machine has {found[name]} {name} device(s); set trainer.devices={found[name]}"
+        )
     return name
+
+
+def check_devices(config: DictConfig) -> None:
+    """Several devices and a strategy that shares a step among them belong together."""
+    if issubclass(configuration.class_of(config, "strategy"), SingleDeviceStrategy) and config.trainer.devices > 1:
+        raise Mistake(
+            f"trainer.devices={config.trainer.devices} needs a strategy that shares each step among them; set strategy=ddp"
+        )
 
 
 def precision(name: str | int, accelerator: str, dim: int) -> str | int:
@@ -196,7 +242,7 @@ def build_task(experiment: Experiment) -> Any:
         metric=metric_of(arrays),
         optimizer=optimizer_of(config),
         schedule=configuration.build(config, "schedule")(horizon=experiment.horizon),
-        num_micro=experiment.batching.share().num_micro,
+        num_micro=experiment.share.num_micro,
         total_steps=experiment.horizon.total_steps if experiment.has_end else None,
         seed=config.seed,
         gradient_clip=config.trainer.gradient_clip_val,
@@ -219,30 +265,49 @@ def optimizer_of(config: DictConfig) -> Callable[[torch.nn.Module], torch.optim.
 
 def draw(experiment: Experiment) -> Callable[..., list[str]]:
     """How samples are drawn while training; the seed makes them comparable from step to step."""
-    return partial(_draw, experiment.arrays.tokenizer, experiment.batching.seq_len, experiment.config.seed)
+    return partial(_draw, experiment)
 
 
-def _draw(
-    tokenizer: Tokenizer, context: int, seed: int, task: Any, prompt: str, num: int, length: int, temperature: float
-) -> list[str]:
+def _draw(experiment: Experiment, task: Any, prompt: str, num: int, length: int, temperature: float) -> list[str]:
     from lmlab.command.continuation import continuations
 
     return continuations(
-        task, tokenizer, prompt, num=num, max_tokens=length, temperature=temperature, seed=seed, context_size=context
+        unsharded(experiment, task),
+        experiment.arrays.tokenizer,
+        prompt,
+        num=num,
+        max_tokens=length,
+        temperature=temperature,
+        seed=experiment.config.seed,
+        context_size=experiment.batching.seq_len,
     )
+
+
+def unsharded(experiment: Experiment, task: Any) -> Any:
+    """Model and head as one process can run them: of weights in pieces a copy, which all ranks make together."""
+    strategy = task.trainer.strategy
+    if not isinstance(strategy, Sharded):
+        return task
+    from lmlab.command.load import Decoder
+
+    weights = strategy.lightning_module_state_dict()
+    copy = Decoder(*build_model(experiment.config, experiment.arrays.tokenizer.vocab_size))
+    copy.load_state_dict({name: tensor for name, tensor in weights.items() if name.startswith(("model.", "head."))})
+    return copy.to(task.device)
 
 
 def build_trainer(
     experiment: Experiment, *, callbacks: list[pl.Callback], plugins: list[Any], folder: Path
 ) -> pl.Trainer:
     """Lightning's Trainer, with lmlab's own limits and recording in place of its defaults."""
-    num_micro = experiment.batching.share().num_micro
+    num_micro = experiment.share.num_micro
     trainer = experiment.config.copy()
     with open_dict(trainer):
         trainer.trainer.update(
             max_steps=experiment.horizon.total_steps if experiment.has_end else -1,
             max_epochs=-1,
             val_check_interval=trainer.trainer.val_check_interval * num_micro,
+            limit_val_batches=1.0,  # the data module limits, over all ranks together
             check_val_every_n_epoch=None,
             gradient_clip_val=None,  # the task clips, and knows the norm
             accumulate_grad_batches=num_micro,
@@ -252,7 +317,17 @@ def build_trainer(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+    strategy = configuration.build(trainer, "strategy")
     made: pl.Trainer = configuration.build(
-        trainer, "trainer", callbacks=callbacks, plugins=plugins, logger=False, default_root_dir=str(folder)
+        trainer,
+        "trainer",
+        strategy=strategy,
+        callbacks=callbacks,
+        plugins=[*plugins, *([Started()] if experiment.has_ranks else [])],
+        logger=False,
+        default_root_dir=str(folder),
     )
+    # Lightning would ask the first rank before every batch whether it was told to stop: the task's own exchange knows.
+    loop: Any = made.fit_loop.epoch_loop
+    loop._broadcast_sigterm_tensor = lambda: None
     return made

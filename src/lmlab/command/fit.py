@@ -18,6 +18,7 @@ from lmlab.callback.plateau import Observe
 from lmlab.callback.recorder import Recorder
 from lmlab.command.experiment import Experiment, build_task, build_trainer, draw
 from lmlab.command.load import find_run, weights_of
+from lmlab.command.ranks import train_in_ranks
 from lmlab.command.result import conclude
 from lmlab.run import checkpoint
 from lmlab.run.environment import environment
@@ -26,13 +27,14 @@ from lmlab.run.loggers import Loggers
 from lmlab.run.metrics_log import MetricsLog
 from lmlab.run.mirror import Start
 from lmlab.schedule.plateau import Plateau
+from lmlab.strategy.recompute import recompute
 from lmlab.types import SAMPLE_BREAK, Failed, Interrupted, Mistake
 
 log = logging.getLogger(__name__)
 
 
-def fit(experiment: Experiment, run: RunFolder) -> dict[str, Any]:
-    """Trains to the end and returns the summary; whatever happens, the folder says how it stands."""
+def fit(experiment: Experiment, run: RunFolder) -> None:
+    """Trains to the end, here or in a process per rank; whatever happens, the folder says how it stands."""
     with logged_to(run), quiet(), stoppable():
         threads = experiment.config.trainer.threads
         run.write_environment(environment(folder=run.path, threads=threads, fingerprint=experiment.fingerprint))
@@ -40,28 +42,44 @@ def fit(experiment: Experiment, run: RunFolder) -> dict[str, Any]:
         experiment.arrays.tokenizer.save(str(run.path / "tokenizer.json"))
         checkpoint.remove_leftovers(run.checkpoints)
         found = checkpoint.newest(run.checkpoints)
-        step = int(found[1]["lmlab"]["step"]) if found else 0
-        if found:
-            log.info("from step %d (%s)", step, found[0].name)
-        loggers = loggers_of(experiment.config, run, step)
+        start = found[0] if found else None
+        if start:
+            log.info("from step %d (%s)", checkpoint.step_of(start), start.name)
         try:
-            summary = _fit(experiment, run, loggers, step, str(found[0]) if found else None)
+            train = train_in_ranks if experiment.has_ranks else train_here
+            train(experiment, run, start)
         except BaseException as error:
-            status = "stopped" if isinstance(error, Interrupted | KeyboardInterrupt) else "failed"
-            with suppress(OSError):  # a full disk: the error itself is said below
+            status = "stopped" if is_stop(error) else "failed"
+            with suppress(OSError):  # a full disk: the error itself says so
                 run.write_summary({**run.summary, "status": status, "reason": str(error) or type(error).__name__})
-            loggers.finish({}, exit_code=3 if status == "stopped" else 1)
+            raise
+
+
+def is_stop(error: BaseException) -> bool:
+    """Whether the run can be resumed as it stands."""
+    return isinstance(error, Interrupted | KeyboardInterrupt)
+
+
+def train_here(experiment: Experiment, run: RunFolder, start: Path | None, *, is_first: bool = True) -> None:
+    """Trains in this process, which is the only one or one of the ranks; the first rank alone writes."""
+    with quiet(), stoppable():
+        step = checkpoint.step_of(start) if start else 0
+        loggers = loggers_of(experiment.config, run, step, is_first)
+        try:
+            summary = _fit(experiment, run, loggers, start, is_first)
+        except BaseException as error:
+            loggers.finish({}, exit_code=3 if is_stop(error) else 1)
             if (sentence := _explained(error, experiment)) is not None:
                 raise sentence from error
             raise
-        run.write_summary(summary)
+        if is_first:
+            run.write_summary(summary)
         loggers.finish(summary, exit_code=0)
-    return summary
 
 
-def loggers_of(config: DictConfig, run: RunFolder, step: int) -> Loggers:
-    """The chosen mirrors of metrics.jsonl."""
-    chosen = list(config.get("logger") or {})
+def loggers_of(config: DictConfig, run: RunFolder, step: int, is_first: bool = True) -> Loggers:
+    """The chosen mirrors of metrics.jsonl; none on a rank that is not the first."""
+    chosen = list(config.get("logger") or {}) if is_first else []
     start = Start(
         folder=run.path,
         project=config.project,
@@ -73,23 +91,29 @@ def loggers_of(config: DictConfig, run: RunFolder, step: int) -> Loggers:
     return Loggers({name: configuration.build(config, f"logger.{name}") for name in chosen}, start=start)
 
 
-def _fit(experiment: Experiment, run: RunFolder, loggers: Loggers, step: int, start: str | None) -> dict[str, Any]:
+def _fit(
+    experiment: Experiment, run: RunFolder, loggers: Loggers, start: Path | None, is_first: bool
+) -> dict[str, Any]:
+    step = checkpoint.step_of(start) if start else 0
     metrics = MetricsLog(run.metrics_path)
-    metrics.cut(step)
+    if is_first:
+        metrics.cut(step)
     task = build_task(experiment)
     if start is None and experiment.config.init_from is not None:
         task.load_state_dict(weights_for(task, experiment.config.init_from))
         log.info("weights from %s", experiment.config.init_from)
+    if experiment.config.trainer.get("activation_checkpointing"):
+        recompute(task.model)
     if experiment.config.trainer.compile:
         task.model.compile()  # in place: the names in checkpoints stay what they are
     data = experiment.datamodule(step)
     trainer = build_trainer(
         experiment,
-        callbacks=callbacks(experiment, run, task, metrics, loggers),
+        callbacks=callbacks(experiment, run, task, metrics, loggers, is_first),
         plugins=[checkpoint.DurableCheckpointIO()],
         folder=run.path,
     )
-    trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
+    trainer.fit(task, datamodule=data, ckpt_path=str(start) if start else None, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt
     metrics.close()
@@ -114,20 +138,22 @@ def weights_for(task: Any, source: str) -> dict[str, torch.Tensor]:
 
 
 def callbacks(
-    experiment: Experiment, run: RunFolder, task: Any, metrics: MetricsLog, loggers: Loggers
+    experiment: Experiment, run: RunFolder, task: Any, metrics: MetricsLog, loggers: Loggers, is_first: bool = True
 ) -> list[pl.Callback]:
     """In the order in which they act at the end of a step: record, draw, decide, save."""
     config = experiment.config
     monitored = {"monitor": config.monitor, "direction": config.direction}
 
     def sink(step: int, seconds: float, figures: Any) -> None:
-        metrics.append(step=step, time=seconds, metrics=figures)
-        loggers.log_metrics(figures, step)
+        if is_first:
+            metrics.append(step=step, time=seconds, metrics=figures)
+            loggers.log_metrics(figures, step)
 
     def keep(step: int, texts: list[str]) -> None:
         text = SAMPLE_BREAK.join(texts)
-        run.write_text(f"step_{step:08d}", text)
-        loggers.log_text("samples", text, step)
+        if is_first:
+            run.write_text(f"step_{step:08d}", text)
+            loggers.log_text("samples", text, step)
 
     made = [
         configuration.build(config, "guard"),
@@ -158,7 +184,7 @@ def _explained(error: BaseException, experiment: Experiment) -> Exception | None
     if isinstance(error, torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     ):
-        micro = experiment.batching.share().micro_size
+        micro = experiment.share.micro_size
         remedy = f"batch.micro_size={max(1, micro // 2)}" if micro > 1 else "batch.seq_len or model.dim smaller"
         return Failed(
             f"out of memory with {micro} sequences per pass; set {remedy}, which leaves the results as they are"
@@ -175,7 +201,8 @@ def stoppable() -> Iterator[None]:
     def stop(number: int, frame: Any) -> None:
         raise Interrupted(f"stopped by {signal.Signals(number).name}; lmlab resume latest goes on")
 
-    numbers = [] if threading.current_thread() is not threading.main_thread() else [signal.SIGTERM, signal.SIGUSR1]
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2] if is_main else []
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
@@ -205,4 +232,5 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", module="lightning_fabric")
+        warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")  # which nothing changes
         yield

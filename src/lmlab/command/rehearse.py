@@ -1,5 +1,6 @@
 """Before a run folder is made: every part is built once, its weights without memory, so that what does not fit is said now."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,14 @@ from lmlab import config as configuration
 from lmlab.command.experiment import Experiment, build_task, build_trainer, check_space, metric_of
 from lmlab.command.fit import callbacks, quiet, weights_for
 from lmlab.command.size import loss_of
+from lmlab.model.transformer import Transformer
 from lmlab.run.folder import RunFolder
 from lmlab.run.loggers import Loggers
 from lmlab.run.metrics_log import MetricsLog
 from lmlab.run.mirror import Start
-from lmlab.types import Mistake
+from lmlab.strategy.sharded import Sharded
+from lmlab.strategy.tensor_parallel import TensorParallel
+from lmlab.types import Cuttable, Mistake
 
 
 def rehearse(experiment: Experiment) -> None:
@@ -26,6 +30,7 @@ def rehearse(experiment: Experiment) -> None:
     with torch.device("meta"):
         task = build_task(experiment)
     check_state(experiment, task)
+    check_strategy(experiment, task)
     check_forward(experiment, task)
     check_monitor(experiment)
     check_optimizer(experiment)
@@ -56,6 +61,36 @@ def check_state(experiment: Experiment, task: Any) -> None:
             "batch=streams carries the model's state from step to step, and this model keeps every token it has seen "
             "in it; choose batch=windows, or a recurrent model such as model=lstm"
         )
+
+
+def check_strategy(experiment: Experiment, task: Any) -> None:
+    """What does not go together with weights in pieces, before a process is started."""
+    strategy = configuration.class_of(experiment.config, "strategy")
+    if not issubclass(strategy, Sharded):
+        return
+    if issubclass(strategy, TensorParallel):
+        check_heads(task.model, experiment.num_ranks)
+    if experiment.config.ema.decay is not None:
+        raise Mistake("ema.decay does not work with weights in pieces; set ema.decay=null or strategy=ddp")
+
+
+def check_heads(model: Any, ranks: int) -> None:
+    """Tensor parallelism cuts a Transformer by its heads."""
+    if not isinstance(model, Transformer):
+        raise Mistake(
+            "strategy=tensor_parallel shares the heads and hidden units of a Transformer, and this model has none; "
+            "choose strategy=ddp or strategy=fsdp"
+        )
+    place = torch.zeros(1, 1, dtype=torch.long)
+    if model.position.bias(place, place) is not None:
+        raise Mistake(
+            "strategy=tensor_parallel does not go with a position that adds to the scores of each head; "
+            "choose model/position=rotary, or strategy=fsdp"
+        )
+    for block in copy.deepcopy(model).blocks:
+        for part in block.modules():
+            if isinstance(part, Cuttable):
+                part.cut(ranks)
 
 
 def check_forward(experiment: Experiment, task: Any) -> None:

@@ -25,8 +25,8 @@ def conclude(
     experiment: Experiment, run: RunFolder, trainer: pl.Trainer, task: Any, data: Any, loggers: Loggers
 ) -> dict[str, Any]:
     """Evaluates the last and the best weights, and gathers summary.json."""
-    config = experiment.config
-    last = {name: tensor.clone() for name, tensor in task.state_dict().items()}
+    config, strategy = experiment.config, trainer.strategy
+    last = {name: tensor.clone() for name, tensor in strategy.lightning_module_state_dict().items()}
     evaluated = measured(trainer, task, data, "val") if len(experiment.arrays.val) else {}
     summary: dict[str, Any] = {
         "status": "finished",
@@ -37,18 +37,20 @@ def conclude(
         **{f"last/{name}": value for name, value in evaluated.items()},
     }
     best = run.checkpoints / "best.ckpt"
-    if is_better(run, best, evaluated, config):
+    if strategy.broadcast(is_better(run, best, evaluated, config)):  # the first rank has written the metrics
         trainer.save_checkpoint(best, weights_only=True)
         summary.update(evaluated, best_step=task.step)
     else:
         found = checkpoint.load(best)
-        task.load_state_dict(found["state_dict"])
+        strategy.load_model_state_dict(found)
         summary.update(measured(trainer, task, data, "val"), best_step=found["lmlab"]["step"])
     if len(experiment.arrays.test):
         summary.update(measured(trainer, task, data, "test"))
-    summary["baselines"] = baselines_of(experiment)
     sampler = configuration.build(config, "samples", draw=draw(experiment), keep=lambda step, texts: None)
     texts = sampler.sample(task)
+    if not trainer.is_global_zero:
+        return summary
+    summary["baselines"] = baselines_of(experiment)
     run.write_text("final", SAMPLE_BREAK.join(texts))
     loggers.log_text("samples/final", SAMPLE_BREAK.join(texts), task.step)
     summary["seconds"] = seconds_of(run)

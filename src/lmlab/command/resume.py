@@ -8,6 +8,17 @@ from lmlab.types import Mistake
 
 log = logging.getLogger(__name__)
 
+
+def is_strategy(override: str) -> bool:
+    """Whether an override chooses how devices share a step: the one choice of parts that may change."""
+    return override.startswith("strategy=")
+
+
+def values_of(overrides: list[str]) -> list[str]:
+    """The overrides that change values."""
+    return [override for override in overrides if not is_strategy(override)]
+
+
 FIXED = ("data", "tokenizer", "model", "head", "task", "seed", "batch.size", "batch.seq_len")
 """What a run cannot change on its way: its checkpoints would not fit, or its steps would not be what they were."""
 
@@ -20,6 +31,8 @@ def main(arguments: list[str]) -> int:
             "lmlab resume [RUN] [key=value ...]",
             "Continues a run from its newest checkpoint; RUN is latest where none is given. Limits may change:",
             "  lmlab resume latest trainer.max_steps=5000",
+            "and so may the devices: the steps that follow are of the same examples.",
+            "  lmlab resume latest strategy=ddp trainer.devices=2",
         )
     from lmlab.command.experiment import resolve
     from lmlab.command.load import find_run
@@ -29,7 +42,9 @@ def main(arguments: list[str]) -> int:
 
     name, overrides = front.target(words)
     run = find_run(name)
-    config = configuration.changed(configuration.stored(run.path / "config.yaml"), overrides)
+    config = configuration.changed(configuration.stored(run.path / "config.yaml"), values_of(overrides))
+    if len(values_of(overrides)) < len(overrides):  # a strategy changes how a step is computed, not what it is
+        config.strategy = configuration.compose([word for word in overrides if is_strategy(word)]).strategy
     for override in overrides:
         key = override.partition("=")[0].lstrip("+~")
         if any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED):

@@ -59,7 +59,7 @@ def cost(experiment: Experiment) -> tuple[int, float, TrainingMemory]:
     """Parameters, training FLOPs per token, and the memory of one pass."""
     config, vocab_size = experiment.config, experiment.arrays.tokenizer.vocab_size
     parts = on_meta(config, vocab_size)
-    micro, seq_len = experiment.batching.share().micro_size, experiment.batching.seq_len
+    micro, seq_len = experiment.share.micro_size, experiment.batching.seq_len
 
     def forward(rows: int) -> Callable[[], Tensor]:
         ids = torch.zeros(rows, seq_len, dtype=torch.long, device="meta")

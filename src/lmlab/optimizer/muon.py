@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 from torch.optim.adamw import adamw
 
@@ -62,11 +63,12 @@ class Muon(Optimizer):
         return loss
 
     def _step_matrices(self, params: list[Tensor], *, lr: float, weight_decay: float) -> None:
-        grads = [parameter.grad for parameter in params if parameter.grad is not None]
-        averages = [self._state(parameter, "momentum") for parameter in params]
+        grads = [local(parameter.grad) for parameter in params if parameter.grad is not None]
+        averages = [local(self._state(parameter, "momentum")) for parameter in params]
         torch._foreach_lerp_(averages, grads, 1 - self.momentum)
-        updates = torch._foreach_lerp(grads, averages, self.momentum)  # Nesterov's look ahead
-        torch._foreach_mul_(params, 1 - lr * weight_decay)
+        ahead = torch._foreach_lerp(grads, averages, self.momentum)  # Nesterov's
+        updates = [whole(update, parameter) for update, parameter in zip(ahead, params, strict=True)]
+        torch._foreach_mul_([local(parameter) for parameter in params], 1 - lr * weight_decay)
         by_shape = defaultdict(list)
         for parameter, update in zip(params, updates, strict=True):
             by_shape[update.shape[-2:]].append((parameter, update))
@@ -75,16 +77,16 @@ class Muon(Optimizer):
             stack = orthogonalize(stack, self.num_iterations).mul_(-lr * 0.2 * math.sqrt(max(rows, columns)))
             pieces = torch.split(stack, [update.numel() // (rows * columns) for _, update in pairs])
             for (parameter, _), piece in zip(pairs, pieces, strict=True):
-                parameter.add_(piece.view_as(parameter))
+                local(parameter).add_(share(piece.view(parameter.shape), parameter))
 
     def _step_adamw(self, params: list[Tensor], *, lr: float, weight_decay: float) -> None:
         is_fused = params[0].device.type in ("cpu", "cuda")
         steps = [self._count(parameter) for parameter in params]
         adamw(
-            params,
-            [parameter.grad for parameter in params if parameter.grad is not None],
-            [self._state(parameter, "mean") for parameter in params],
-            [self._state(parameter, "square") for parameter in params],
+            [local(parameter) for parameter in params],
+            [local(parameter.grad) for parameter in params if parameter.grad is not None],
+            [local(self._state(parameter, "mean")) for parameter in params],
+            [local(self._state(parameter, "square")) for parameter in params],
             [],
             steps,
             fused=is_fused,
@@ -109,6 +111,30 @@ class Muon(Optimizer):
         if "step" not in state:
             state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
         return state["step"]
+
+
+def local(tensor: Tensor) -> Tensor:
+    """This rank's piece of a tensor that is cut over several, in its own memory; else the tensor."""
+    found: Tensor = tensor.to_local() if isinstance(tensor, DTensor) else tensor
+    return found
+
+
+def whole(update: Tensor, parameter: Tensor) -> Tensor:
+    """The update of all ranks: a matrix is orthogonal as a whole, its pieces are not."""
+    if not isinstance(parameter, DTensor):
+        return update
+    cut = DTensor.from_local(
+        update, parameter.device_mesh, parameter.placements, shape=parameter.shape, stride=parameter.stride()
+    )
+    found: Tensor = cut.full_tensor()
+    return found
+
+
+def share(update: Tensor, parameter: Tensor) -> Tensor:
+    """What of the whole update is this rank's."""
+    if not isinstance(parameter, DTensor):
+        return update
+    return local(distribute_tensor(update, parameter.device_mesh, parameter.placements, src_data_rank=None))
 
 
 def orthogonalize(

@@ -10,14 +10,17 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import Metric
 
-from lmlab.types import IGNORE, Batch, Mistake, Output, Schedule, SequenceModel
+from lmlab.task.carried import Carried
+from lmlab.task.clipping import clip
+from lmlab.task.exchange import Exchange
+from lmlab.types import IGNORE, Batch, Output, Schedule, SequenceModel, replica
 
 
 class LanguageModeling(pl.LightningModule):
     """Wraps a causal model and a head over the vocabulary.
 
     Its own counters, not Lightning's, say where the run stands: `step` optimizer steps are done, and `micro` passes of the
-    step that is under way. Everything random in a pass follows from (seed, step, micro, rank).
+    step that is under way. Everything random in a pass follows from (seed, step, micro, data-parallel rank).
 
     Args:
         model: ids -> states.
@@ -56,7 +59,7 @@ class LanguageModeling(pl.LightningModule):
         self.num_micro, self.total_steps, self.seed = num_micro, total_steps, seed
         self.gradient_clip, self.label_smoothing = gradient_clip, label_smoothing
         self.step, self.micro, self.tokens = 0, 0, 0
-        self.carried: dict[int, Any] = {}
+        self.carried, self.exchange = Carried(), Exchange()
         self.latest: dict[str, Tensor | float] = {}
 
     # The step.
@@ -67,19 +70,16 @@ class LanguageModeling(pl.LightningModule):
         return self.head(output.states), output
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        seed_generator(stream_seed(self.seed, self.step, self.micro, self.global_rank), self.device)
-        state = None if batch.is_start or batch.rows is None else self.carried.get(self.micro)
-        logits, output = self(batch, state)
+        rank, world = replica(self.trainer.strategy)
+        seed_generator(stream_seed(self.seed, self.step, self.micro, rank), self.device)
+        logits, output = self(batch, self.carried.before(self.micro, batch))
         total = summed_loss(logits, batch.targets, self.label_smoothing)
-        if batch.rows is not None:
-            self.carried[self.micro] = detached(output.state)
+        self.carried.keep(self.micro, batch, output.state)
         self._observe(total.detach(), batch)
-        loss = total / batch.num_targets + sum(output.extras.losses.values()) / (
-            self.num_micro * self.trainer.world_size
-        )
+        loss = total / batch.num_targets + sum(output.extras.losses.values()) / (self.num_micro * world)
         self.micro += 1
-        # Lightning divides by the passes and DDP by the ranks: the division by the step's targets is already the right one.
-        scaled: Tensor = loss * (self.num_micro * self.trainer.world_size)
+        # Lightning divides by the passes and the strategy by the ranks: the division by the step's targets is the right one.
+        scaled: Tensor = loss * (self.num_micro * world)
         return scaled
 
     def _observe(self, total: Tensor, batch: Batch) -> None:
@@ -87,8 +87,13 @@ class LanguageModeling(pl.LightningModule):
             self._step_loss = torch.zeros_like(total)
         self._step_loss = self._step_loss + total
         if self.micro == self.num_micro - 1:
-            self.latest["loss"] = self._step_loss / batch.num_targets * self.trainer.world_size
+            copies = self.trainer.world_size // replica(self.trainer.strategy)[1]  # ranks that compute the same share
+            self.latest["loss"] = self.exchange.start(self._step_loss / (batch.num_targets * copies))
             self.tokens += batch.num_targets
+
+    def on_after_backward(self) -> None:
+        if self.micro == self.num_micro:
+            self.exchange.finish(self.step + 1)
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
         factor = self.schedule(self.step)
@@ -101,7 +106,7 @@ class LanguageModeling(pl.LightningModule):
         self, optimizer: Optimizer, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
     ) -> None:
         limit = float("inf") if self.gradient_clip is None else self.gradient_clip
-        self.latest["grad_norm"] = nn.utils.clip_grad_norm_(self.parameters(), limit)
+        self.latest["grad_norm"] = clip(self.parameters(), limit)
 
     def configure_optimizers(self) -> Optimizer:
         optimizer = self.optimizer_factory(self)
@@ -150,21 +155,16 @@ class LanguageModeling(pl.LightningModule):
         # Lightning's own loop counters stand still or run ahead within a step; lmlab's say all that a resume needs.
         checkpoint.pop("loops", None)
         checkpoint["lmlab"] = {
-            "schema": 1,
+            "schema": 2,
             "step": self.step,
             "tokens": self.tokens,
-            "carried": self.carried,
-            "num_micro": self.num_micro,
+            "carried": self.carried.state_dict(),
         }
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         ours = checkpoint["lmlab"]
-        if ours["carried"] and ours["num_micro"] != self.num_micro:
-            raise Mistake(
-                f"this run carries the state of its streams in {ours['num_micro']} parts, and would now compute a step in "
-                f"{self.num_micro}; resume it with the batch.micro_size and trainer.devices that it had"
-            )
-        self.step, self.micro, self.tokens, self.carried = ours["step"], 0, ours["tokens"], ours["carried"]
+        self.step, self.micro, self.tokens = ours["step"], 0, ours["tokens"]
+        self.carried.load(ours["carried"])
 
 
 def summed_loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
@@ -197,10 +197,3 @@ def seed_generator(seed: int, device: torch.device) -> None:
         torch.mps.manual_seed(seed)
     else:
         torch.default_generator.manual_seed(seed)
-
-
-def detached(state: Any) -> Any:
-    """The state without its graph, so that backpropagation ends at the step's border."""
-    if isinstance(state, Tensor):
-        return state.detach()
-    return None if state is None else tuple(detached(part) for part in state)

@@ -56,7 +56,8 @@ class Heads(nn.Module):
 
     def _of_itself(self, states: Tensor, rotate: Callable[[Tensor], Tensor] | None) -> tuple[Tensor, ...]:
         """[batch, time, heads, head_dim] each; queries and keys are turned as one, in half the passes."""
-        both, values = self.query(states).split((states.shape[-1] + self.kv_dim, self.kv_dim), dim=-1)
+        width = self.num_heads * self.head_dim + self.kv_dim
+        both, values = self.query(states).split((width, self.kv_dim), dim=-1)
         both = self._by_head(both)
         if self.query_norm is not None and self.key_norm is not None:
             queries, keys = both[:, :, : self.num_heads], both[:, :, self.num_heads :]
@@ -78,6 +79,24 @@ class Heads(nn.Module):
         """The heads side by side, projected."""
         merged: Tensor = self.output(heads.transpose(1, 2).flatten(2))
         return merged
+
+    def cut(self, ranks: int) -> tuple[str, Tensor]:
+        """Makes itself one rank's share of the heads, as `Cuttable` says; biases and norms are left to one device."""
+        if self.num_heads % ranks or self.num_kv_heads % ranks:
+            raise Mistake(
+                f"strategy=tensor_parallel shares heads among ranks: model.attention.num_heads={self.num_heads} and "
+                f"num_kv_heads={self.num_kv_heads} are not both divisible by trainer.devices={ranks}; set them to multiples of it"
+            )
+        if self.key_value is not None or self.query.bias is not None or self.query_norm is not None:
+            raise Mistake(
+                "strategy=tensor_parallel takes self-attention without biases and norms of its own; "
+                "set model.attention.bias=false and model.attention.qk_norm=false, or choose strategy=fsdp"
+            )
+        rows = torch.arange(self.query.out_features).split((self.num_heads * self.head_dim, self.kv_dim, self.kv_dim))
+        order = torch.cat([part.chunk(ranks)[rank] for rank in range(ranks) for part in rows])
+        self.num_heads, self.num_kv_heads = self.num_heads // ranks, self.num_kv_heads // ranks
+        self.kv_dim //= ranks
+        return "query", order
 
     def _by_head(self, states: Tensor) -> Tensor:
         batch, time, _ = states.shape

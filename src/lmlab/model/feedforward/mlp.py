@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lmlab.model.feedforward.width import width
+from lmlab.model.feedforward.width import share, width
 
 
 class Mlp(nn.Module):
@@ -17,6 +17,10 @@ class Mlp(nn.Module):
         self.input = nn.Linear(dim, hidden, bias=bias)
         self.activation = activation
         self.output = nn.Linear(hidden, dim, bias=bias)
+
+    def cut(self, ranks: int) -> tuple[str, Tensor]:
+        """Makes itself one rank's share of the hidden units, as `Cuttable` says."""
+        return "input", share(self.input, parts=1, ranks=ranks)
 
     def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
         outputs: Tensor = self.output(self.activation(self.input(states)))

@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lmlab.model.feedforward.width import width
+from lmlab.model.feedforward.width import share, width
 
 
 class Swiglu(nn.Module):
@@ -15,6 +15,10 @@ class Swiglu(nn.Module):
         hidden = width(dim=dim, expansion=expansion, hidden_dim=hidden_dim)
         self.input = nn.Linear(dim, 2 * hidden, bias=bias)
         self.output = nn.Linear(hidden, dim, bias=bias)
+
+    def cut(self, ranks: int) -> tuple[str, Tensor]:
+        """Makes itself one rank's share of the hidden units, as `Cuttable` says."""
+        return "input", share(self.input, parts=2, ranks=ranks)
 
     def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
         gate, value = self.input(states).chunk(2, dim=-1)

@@ -1,5 +1,8 @@
 """How wide a feed-forward is inside."""
 
+import torch
+from torch import Tensor, nn
+
 from lmlab.types import Mistake
 
 MULTIPLE = 8
@@ -13,3 +16,20 @@ def width(*, dim: int, expansion: float, hidden_dim: int | None) -> int:
     if expansion <= 0:
         raise Mistake(f"model.feedforward.expansion={expansion} gives no width; set it above 0")
     return max(1, round(expansion * dim / MULTIPLE)) * MULTIPLE
+
+
+def share(projection: nn.Linear, *, parts: int, ranks: int) -> Tensor:
+    """The rows of a projection onto `parts` hidden vectors, in an order in which those of each rank stand together."""
+    hidden = projection.out_features // parts
+    if hidden % ranks:
+        raise Mistake(
+            f"strategy=tensor_parallel shares hidden units among ranks: model.feedforward.hidden_dim={hidden} is not divisible "
+            f"by trainer.devices={ranks}; set it to a multiple of {ranks}"
+        )
+    if projection.bias is not None:
+        raise Mistake(
+            "strategy=tensor_parallel takes a feed-forward without biases; set model.feedforward.bias=false, "
+            "or choose strategy=fsdp"
+        )
+    rows = torch.arange(projection.out_features).split(hidden)
+    return torch.cat([part.chunk(ranks)[rank] for rank in range(ranks) for part in rows])

@@ -1,0 +1,52 @@
+"""lmlab export RUN format=safetensors: the weights of a run as one file that other programs read."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from lmlab import config as configuration
+from lmlab import values
+from lmlab.command import front
+from lmlab.types import Mistake
+
+OPTIONS: dict[str, Any] = {"format": str, "checkpoint": str, "path": str | None}
+FORMATS = ("safetensors",)
+
+
+def main(arguments: list[str]) -> int:
+    """The command line of `lmlab export`."""
+    flags, words = front.split(arguments, front.COMPOSING)
+    name, overrides = front.target(words)
+    if (done := front.answer(flags, overrides, verb="export", config_name="export")) is not None:
+        return done
+    options = configuration.compose(overrides, config_name="export", verb="export")
+    values.check_types(options, OPTIONS)
+    if options.format not in FORMATS:
+        raise Mistake(f"format={options.format} is wrong: expected {', '.join(FORMATS)}")
+    from lmlab.command.load import find_run
+
+    run = find_run(name)
+    path = Path(options.path) if options.path else run.path / "weights.safetensors"
+    sys.stdout.write(f"{export(run, options.checkpoint, path)}\n")
+    return 0
+
+
+def export(run: Any, which: str, path: Path) -> Path:
+    """Writes every tensor of a checkpoint under its name, a tied one under each of its names, and the configuration beside."""
+    from safetensors.torch import save_file
+
+    from lmlab.command.load import weights_of
+
+    weights = {name: tensor.clone().contiguous() for name, tensor in weights_of(run, which).items()}
+    about = {"format": "pt", "run": run.id, "checkpoint": which, "config": json.dumps(run.config)}
+    beside = path.with_name(f"{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(weights, beside, metadata=about)
+        beside.replace(path)
+    except OSError as error:
+        raise Mistake(
+            f"path={path} cannot be written ({error.strerror or error}); set path to another place"
+        ) from error
+    return path

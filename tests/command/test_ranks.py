@@ -1,0 +1,194 @@
+"""The same experiment on one rank and on several: the same figures, one folder, and an end of the whole when one rank ends."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+import torture
+
+from lmlab.run import checkpoint
+
+DDP = ("strategy=ddp", "trainer.devices=2")
+BASE = ("batch.size=8", "batch.micro_size=2", "batch.eval_size=1", "trainer.accelerator=cpu", "trainer.max_epochs=null")
+EXACT = (
+    *BASE,
+    "optimizer=adamw",
+    "model.dropout=0",
+    "trainer.max_steps=100",
+    "trainer.val_check_interval=25",
+    "checkpoint.every=50",
+)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ranks")
+
+
+def trial(home: Path, name: str, *more: str) -> torture.Trial:
+    return torture.Trial(home / name, torture.overrides(home, *more))
+
+
+def finished(home: Path, name: str, *more: str) -> torture.Trial:
+    """An experiment left alone, trained once per test session."""
+    one = trial(home, name, *more)
+    if not one.summary:
+        assert one.finish() == 0, one.output.read_text()
+    return one
+
+
+def ranks_of(one: torture.Trial) -> list[psutil.Process]:
+    """The living ranks of a trial."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if "lmlab.rank" in words and str(one.folder) in " ".join(words) and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return sorted(found, key=lambda process: int(process.environ()["RANK"]))
+
+
+def until(is_time: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether it became time before so many seconds had passed."""
+    end = time.monotonic() + seconds
+    while not (found := is_time()) and time.monotonic() < end:
+        time.sleep(0.002)
+    return found
+
+
+def assert_same_figures(one: torture.Trial, other: torture.Trial) -> None:
+    """Losses within 1e-5, figures of an evaluation within 1e-6 of each other's size, all counts equal."""
+    lines, others = one.lines(), other.lines()
+    assert [sorted(line) for line in lines] == [sorted(line) for line in others]
+    for line, counterpart in zip(lines, others):
+        for key, value in line.items():
+            tolerance = 1e-4 if key == "grad_norm" else 1e-5 if "/" in key else 0
+            assert counterpart[key] == pytest.approx(value, abs=tolerance, rel=tolerance), (key, line, counterpart)
+    same = ("step", "tokens", "parameters", "best_step")
+    assert {key: one.summary[key] for key in same} == {key: other.summary[key] for key in same}
+
+
+def test_one_and_two_ranks_have_the_same_losses_and_evaluations(home):
+    one = finished(home, "one", *EXACT, "model=transformer")
+    two = finished(home, "two", *EXACT, "model=transformer", *DDP, "logger=wandb")
+    assert_same_figures(one, two)
+    assert len([line for line in two.lines() if "train/loss" in line]) == 100
+    # One folder, one W&B run, one lock; nothing is left running.
+    assert len(list(two.folder.glob("*/*/run.json"))) == 1
+    assert len(list(two.folder.rglob("run-*.wandb"))) == 1
+    assert ranks_of(two) == []
+    # The checkpoint of two ranks is that of one.
+    saved = checkpoint.newest(two.run / "checkpoints")[1]
+    alone = checkpoint.newest(one.run / "checkpoints")[1]
+    assert saved["state_dict"].keys() == alone["state_dict"].keys()
+    assert len(saved["optimizer_states"][0]["state"]) == len(alone["optimizer_states"][0]["state"])
+
+
+RESUMED = (*BASE, "trainer.max_steps=24", "checkpoint.every=6", "trainer.val_check_interval=8", "batch.seq_len=7")
+
+
+@pytest.mark.parametrize("num", [pytest.param(2, marks=pytest.mark.slow), 4])
+def test_ranks_killed_and_resumed_end_with_the_same_bits(home, num):
+    chosen = (*RESUMED, "model=lstm", "batch=streams", "strategy=ddp", f"trainer.devices={num}")
+    reference = finished(home, f"streams_{num}", *chosen)
+    one = trial(home, f"streams_killed_{num}", *chosen)
+    assert one.kill_when(lambda: one.step >= 15)
+    assert until(lambda: not ranks_of(one)), "ranks outlive a killed parent"
+    state = checkpoint.newest(one.run / "checkpoints")[1]["lmlab"]
+    assert sorted(state["carried"]) == [0, 2, 4, 6]  # the rows of all ranks
+    assert one.finish() == 0, one.output.read_text()
+    assert f"from step {state['step']} " in one.output.read_text()
+    assert torture.differences(reference, one) == []
+
+
+def test_a_signal_to_any_rank_stops_all_at_one_step_and_one_rank_goes_on(home):
+    chosen = (*RESUMED, "model.dropout=0", "model=lstm", "batch=streams", "optimizer=adamw", "checkpoint.every=1000")
+    reference = finished(home, "alone", *chosen)
+    one = trial(home, "told", *chosen, *DDP)
+    process = one.start()
+    assert until(lambda: one.step >= 9, 60), one.output.read_text()
+    ranks_of(one)[1].send_signal(signal.SIGUSR1)
+    process.join()
+    output = one.output.read_text()
+    assert process.exitcode == 3, output
+    assert f"stopped by SIGUSR1 after step {one.saved_step}" in output
+    assert "Traceback" not in output
+    assert one.step == one.saved_step
+    assert one.summary["status"] == "stopped"
+    assert ranks_of(one) == []
+    alone = torture.Trial(one.folder, [str(one.run), "strategy=single", "trainer.devices=1"], verb="resume")
+    assert alone.finish() == 0, one.output.read_text()
+    assert_same_figures(reference, one)
+
+
+def test_a_rank_that_dies_ends_the_others_and_is_named(home):
+    one = trial(home, "dead", *RESUMED, "trainer.max_steps=100000", *DDP)
+    process = one.start()
+    assert until(lambda: one.step >= 5, 60), one.output.read_text()
+    ranks_of(one)[1].kill()
+    start = time.monotonic()
+    process.join()
+    assert time.monotonic() - start < 8
+    output = one.output.read_text()
+    assert process.exitcode == 1, output
+    assert "rank 1 was ended by SIGKILL; the others were stopped" in output
+    assert one.summary["status"] == "failed"
+    assert ranks_of(one) == []
+
+
+BROKEN = """
+import os
+from lmlab.optimizer.muon import Muon
+class Broken(Muon):
+    def step(self, closure=None):
+        if os.environ.get("RANK") == "1":
+            raise RuntimeError("this rank has an error of its own")
+        return super().step(closure)
+"""
+
+
+def test_the_error_of_a_rank_is_shown_and_not_its_echo_in_the_others(home, monkeypatch):
+    (home / "broken.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(home)
+    command = [sys.executable, "-m", "lmlab", "train", *torture.overrides(home, *RESUMED, *DDP)]
+    done = subprocess.run(
+        [*command, "optimizer._target_=broken.Broken", f"output_dir={home / 'broken'}"],
+        cwd=home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "RuntimeError: this rank has an error of its own" in done.stderr
+    assert "lmlab: rank 1 failed: RuntimeError: this rank has an error of its own" in done.stderr
+    assert "closed by peer" not in done.stderr
+
+
+def test_pieces_on_two_ranks_give_the_same_losses_and_any_number_of_ranks_goes_on_from_them(home):
+    reference = finished(home, "one", *EXACT, "model=transformer")
+    one = trial(home, "pieces", *EXACT, "model=transformer", "strategy=fsdp", "trainer.devices=2")
+    assert one.signal_when(lambda: one.step >= 30, signal.SIGTERM) == 3, one.output.read_text()
+    alone = torture.Trial(one.folder, [str(one.run), "strategy=single", "trainer.devices=1"], verb="resume")
+    assert alone.signal_when(lambda: one.step >= 60, signal.SIGTERM) == 3, one.output.read_text()
+    again = torture.Trial(one.folder, [str(one.run), "strategy=fsdp", "trainer.devices=2"], verb="resume")
+    assert again.finish() == 0, one.output.read_text()
+    assert 30 <= one.saved_step == 100
+    assert_same_figures(reference, one)
+
+
+def test_heads_on_two_ranks_give_the_same_losses_and_one_rank_goes_on_from_them(home):
+    words = ("model=transformer", "model/feedforward=swiglu", "model.attention.num_kv_heads=2", "trainer.max_steps=60")
+    reference = finished(home, "whole_heads", *EXACT, *words)
+    heads = ("strategy=tensor_parallel", "trainer.devices=2", "trainer.activation_checkpointing=true")
+    one = trial(home, "heads", *EXACT, *words, *heads)
+    assert one.signal_when(lambda: one.step >= 20, signal.SIGTERM) == 3, one.output.read_text()
+    alone = torture.Trial(one.folder, [str(one.run), "strategy=single", "trainer.devices=1"], verb="resume")
+    assert alone.finish() == 0, one.output.read_text()
+    assert_same_figures(reference, one)
