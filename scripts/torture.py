@@ -23,6 +23,9 @@ MODELS = ("rnn", "lstm", "gru", "transformer")
 BATCHES = {model: ("windows",) if model == "transformer" else ("windows", "streams") for model in MODELS}
 """A Transformer's state grows with what it has seen: lmlab refuses to carry it through streams."""
 
+OF_THE_CLOCK = ("seconds", "tokens_per_second", "memory_gb", "reason")
+"""The same of summary.json."""
+
 EPOCHS = 4
 PROJECT = "torture"
 LINES_OF_THEIR_OWN = ("time", "tokens_per_second")
@@ -143,7 +146,7 @@ class Trial:
         """Final figures, without the seconds they took."""
         path = (self.run or Path()) / "summary.json"
         found = json.loads(path.read_text()) if path.exists() else {}
-        return {key: value for key, value in found.items() if key not in ("seconds", "reason")}
+        return {key: value for key, value in found.items() if key not in OF_THE_CLOCK}
 
 
 def differences(one: Trial, other: Trial) -> list[str]:

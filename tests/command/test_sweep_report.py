@@ -22,12 +22,16 @@ def sweep(tmp_path, monkeypatch):
             for seed in (1, 2, 3):
                 path = folder / "jobs" / str(len(jobs))
                 path.mkdir(parents=True)
-                figures = {"val/loss": base + 0.01 * seed + dim / 1000, "test/accuracy": base / 10 + 0.001 * seed}
+                figures = {
+                    "val/loss": base + 0.01 * seed * base + dim / 1000,
+                    "test/accuracy": base / 10 + 0.001 * seed,
+                }
                 (path / "summary.json").write_text(json.dumps(figures))
                 (path / "run.json").write_text("{}")
                 (path / "config.yaml").write_text("monitor: val/loss\ndirection: minimize\n")
                 jobs.append(Job(len(jobs), {"model": model, "model.dim": dim}, seed, "done", RunFolder(path)))
     (folder / "sweep.sqlite").touch()
+    (folder / "command.yaml").touch()
     monkeypatch.setitem(sys.modules, "lmlab.launcher.table", types.SimpleNamespace(jobs_of=lambda _: jobs))
     monkeypatch.setenv("LMLAB_SWEEPS", str(tmp_path / "sweeps"))
     monkeypatch.setenv("LMLAB_RUNS", str(tmp_path / "runs"))

@@ -47,7 +47,7 @@ def test_seeds_are_replicates_and_no_dimension():
 def test_ranges_and_intervals_of_a_file_are_in_hydras_grammar():
     found = read(
         grid={"batch.size": "range(4,13,4)"},
-        random={"optimizer.lr": "tag(log,interval(1e-4,1e-2))", "model.dim": "interval(8,64)"},
+        random={"optimizer.lr": "tag(log,interval(1e-4,1e-2))", "model.dim": "int(interval(8,64))"},
     )
     assert found.grids[0]["batch.size"] == ["4", "8", "12"]
     assert found.drawn == {
@@ -56,7 +56,7 @@ def test_ranges_and_intervals_of_a_file_are_in_hydras_grammar():
     }
 
 
-@pytest.mark.parametrize("value", ["it's", "a b", "a,b", 1.5, None, True, [1, 2], {"a": 1}, "scaled_dot", "1e-3"])
+@pytest.mark.parametrize("value", ["it's", "a b", "a,b", 1.5, None, True, [1, 2], {"a": 1}, "scaled_dot"])
 def test_a_value_of_a_file_is_the_same_value_on_the_command_line(value):
     (override,) = config.parse([f"name={space.written(value)}"])
     read_back = override.value()

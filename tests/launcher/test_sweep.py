@@ -189,3 +189,29 @@ def test_a_file_is_a_sweep_without_m(place, tiny, capfd):
     assert cli.run(["train", *tiny(), "sweep=mine"]) == 0
     assert "3 of 3 jobs done" in capfd.readouterr().out
     assert json.loads((Path("sweeps/mine/latest/run.json")).read_text())["project"] == "lmlab"
+
+
+def test_ranks_of_a_jobs_ddp_train_the_jobs_own_values(run, place):
+    """Under Hydra's own multirun Lightning's ranks re-run the command line, each with values of its own."""
+    swept = ("strategy=ddp", "trainer.devices=1,2", "optimizer=sgd", "optimizer.lr=0.01,0.1", "schedule=constant")
+    code, _, error = run(*swept, "schedule.warmup_steps=0", "sweep.name=ranks", "sweep.parallel=1")
+    assert code == 0, error
+    figures = {
+        (row.varied["trainer.devices"], row.varied["optimizer.lr"]): summary(place, "ranks", row)
+        for row in rows(place, "ranks")
+    }
+    assert len(figures) == 4
+    for lr in (0.01, 0.1):
+        assert figures[1, lr]["val/loss"] == pytest.approx(figures[2, lr]["val/loss"], rel=1e-5)
+        assert figures[1, lr]["tokens"] == figures[2, lr]["tokens"]
+    assert figures[2, 0.01]["val/loss"] != pytest.approx(figures[2, 0.1]["val/loss"], rel=1e-5)
+    assert len(list(place.glob("sweeps/ranks/lmlab/*/run.json"))) == 4
+
+
+def test_check_names_every_job_and_what_all_of_them_cost(place, tiny, capfd):
+    assert cli.run(["check", "-m", *tiny(), "model=lstm,transformer", "seed=1,2"]) == 0
+    out = capfd.readouterr().out
+    assert out.count("model=lstm") == 2
+    assert "4, " in out
+    assert "training FLOPs" in out
+    assert not (place / "sweeps").exists()

@@ -16,6 +16,11 @@ def main(arguments: list[str]) -> int:
         overrides = overrides[1:]
     if (done := front.answer(flags, overrides, verb="check")) is not None:
         return done
+    if flags.multirun or any(override.startswith("sweep=") for override in overrides):
+        from lmlab.launcher.estimate import estimate
+
+        sys.stdout.write(estimate(overrides))
+        return 0
     config = configuration.compose(overrides, verb="check")
     typed = configuration.plain(config)
     from lmlab.command.experiment import resolve

@@ -85,7 +85,7 @@ def answer(flags: Flags, overrides: Sequence[str], *, verb: str, config_name: st
         return 0
     if flags.resolve or flags.package:
         raise Mistake(f"--{'resolve' if flags.resolve else 'package'} belongs to --cfg job; lmlab {verb} --help")
-    if flags.multirun and verb != "train":
+    if flags.multirun and verb not in ("train", "check"):
         raise Mistake(f"-m belongs to lmlab train, which runs several experiments; lmlab {verb} does one thing")
     return None
 

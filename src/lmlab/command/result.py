@@ -1,11 +1,15 @@
 """What a finished fit leaves: the best checkpoint's figures on every split, baselines, samples, the weights' hash, a page."""
 
 import logging
+import resource
+import sys
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from lmlab import config as configuration
 from lmlab.command.experiment import Experiment, draw
@@ -53,7 +57,7 @@ def conclude(
     summary["baselines"] = baselines_of(experiment)
     run.write_text("final", SAMPLE_BREAK.join(texts))
     loggers.log_text("samples/final", SAMPLE_BREAK.join(texts), task.step)
-    summary["seconds"] = seconds_of(run)
+    summary.update(seconds=seconds_of(run), tokens_per_second=rate_of(run), memory_gb=memory_of(trainer))
     return summary
 
 
@@ -76,6 +80,21 @@ def is_better(run: RunFolder, best: Path, evaluated: dict[str, Any], config: Any
 def seconds_of(run: RunFolder) -> float:
     """Seconds of training, over all its processes."""
     return max((float(line["time"]) for line in run.metrics()), default=0.0)
+
+
+def rate_of(run: RunFolder) -> float:
+    """Tokens per second of training: the median over what the metrics say, so that a pause does not count."""
+    rates = [float(line["tokens_per_second"]) for line in run.metrics() if "tokens_per_second" in line]
+    return round(median(rates), 1) if rates else 0.0
+
+
+def memory_of(trainer: pl.Trainer) -> float:
+    """The most memory that this rank has held, in GiB: of its GPU, else of its process."""
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 2**30, 3)
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, 3)
 
 
 def baselines_of(experiment: Experiment) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Where a sweep's jobs come from: all at once, or proposed one after another by a search (see `search`)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from lmlab.launcher.table import Row
 
 
+@runtime_checkable
 class Feed(Protocol):
     """Where further jobs come from."""
 

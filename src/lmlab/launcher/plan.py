@@ -43,13 +43,9 @@ class Planned:
         """The values of what the point varies, as they stand in the configuration; of a group, its option."""
         known = groups()
         return {
-            key: value if key.split("@")[0] in known else _plain(self.config, key)
+            key: value if key.split("@")[0] in known else configuration.plain(OmegaConf.select(self.config, key))
             for key, value in self.point.varied.items()
         }
-
-
-def _plain(config: DictConfig, key: str) -> Any:
-    return configuration.plain(OmegaConf.select(config, key))
 
 
 @dataclass

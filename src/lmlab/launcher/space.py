@@ -87,6 +87,14 @@ class Space:
             raise Mistake("a search takes one grid and no sweep.zip: what is searched are the keys, each on its own")
         return {**self.grids[0], **self.drawn}
 
+    def first(self) -> Point:
+        """One point of a search, to check before the first trial that the space makes sense."""
+        lows = {
+            key: values[0] if isinstance(values, list) else repr(int(values.low) if values.is_int else values.low)
+            for key, values in self.dimensions().items()
+        }
+        return Point(lows)
+
 
 def read(overrides: Sequence[str], sweep: Any) -> Space:
     """The space of a command line and of the composed `sweep` block."""

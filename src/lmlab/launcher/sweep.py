@@ -6,6 +6,7 @@ import hashlib
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from lmlab.launcher.engine import Engine
 from lmlab.launcher.feed import Feed, Fixed
 from lmlab.launcher.files import COMMAND
 from lmlab.launcher.live import View
-from lmlab.launcher.plan import Planner, add
+from lmlab.launcher.plan import Planned, Planner, add
 from lmlab.launcher.table import Table
 from lmlab.run import json_file
 from lmlab.run.lock import Lock, holder
@@ -32,32 +33,57 @@ THREADS = "threads"
 """In a sweep's folder: threads of each job, by its first start."""
 
 
-def sweep(overrides: Sequence[str]) -> int:
-    """Runs all jobs of a command line; 1 if any failed."""
-    warm.warm_up()
+@dataclass(frozen=True)
+class Prepared:
+    """A sweep that was read and checked, before anything is written."""
+
+    base: DictConfig
+    found: space.Space
+    folder: Path
+    places: Sequence[slots.Slot]
+    planner: Planner
+    kind: str | None
+    """Of the search; None: every point of the grids."""
+    planned: Sequence[Planned]
+    """All jobs; of a search, those of one point."""
+
+
+def prepared(overrides: Sequence[str]) -> Prepared:
+    """Reads a command line and checks every job of it; a Mistake names what is wrong with any."""
     base = base_of(overrides)
     found = space.read(overrides, base.sweep)
     folder = folder_of(found, base)
+    devices = devices_of(base, found)
+    places = slots_of(base, devices)
+    threads = max(1, len(places[0].cores) // devices)
+    planner = Planner(constants(found.constant), settings(folder, base, threads))
+    kind = kind_of_search(base.sweep, found)
+    planned = planner.plan(found.points() if kind is None else [found.first()], found.seeds)
+    return Prepared(base, found, folder, places, planner, kind, planned)
+
+
+def sweep(overrides: Sequence[str]) -> int:
+    """Runs all jobs of a command line; 1 if any failed."""
+    warm.warm_up()
+    ready = prepared(overrides)
+    folder, base, kind = ready.folder, ready.base, ready.kind
     if (running := holder(folder)) is not None:
         raise Mistake(f"{folder} is running on {running}; lmlab status {folder} shows it, lmlab stop {folder} stops it")
-    places = slots_of(base)
-    planner = Planner(constants(found.constant), settings(folder, base, places))
-    kind = kind_of_search(base.sweep, found)
-    planned = planner.plan(found.points(), found.seeds) if kind is None else ()
     metrics, directions = objectives(base)
-    total_steps = 0 if kind is None else steps_of(planner, found)
     with Lock(made(folder)):
         json_file.write_text(folder / COMMAND, yaml.safe_dump(list(overrides), allow_unicode=True))
-        json_file.write_text(folder / THREADS, f"{planner.settings['trainer.threads']}\n")
+        json_file.write_text(folder / THREADS, f"{ready.planner.settings['trainer.threads']}\n")
         table = Table(folder)
         table.make()
-        add(folder, table, planned)
         feed: Feed = Fixed()
-        if kind is not None:
+        if kind is None:
+            add(folder, table, ready.planned)
+        else:
             from lmlab.launcher.searched import searched
 
-            feed = searched(kind, folder, base, found, planner, table, metrics, directions, total_steps)
-        _run(folder, base, table, places, feed, metrics[0], directions[0])
+            steps = int(ready.planned[0].experiment.horizon.total_steps)
+            feed = searched(kind, folder, base, ready.found, ready.planner, table, metrics, directions, steps)
+        _run(folder, base, table, ready.places, feed, metrics[0], directions[0])
     return conclude(folder, table, metrics[0], directions[0])
 
 
@@ -77,7 +103,7 @@ def _run(
             table=table,
             slots=places,
             metric=metric,
-            timeout=base.sweep.job_timeout,
+            timeout=None if base.sweep.job_timeout is None else float(base.sweep.job_timeout),
             feed=feed,
             view=view,
         )
@@ -147,32 +173,38 @@ def constants(overrides: Sequence[str]) -> list[str]:
     return [override for override in overrides if not override.startswith("sweep.")]
 
 
-def settings(folder: Path, base: DictConfig, places: Sequence[slots.Slot]) -> dict[str, Any]:
+def settings(folder: Path, base: DictConfig, threads: int) -> dict[str, Any]:
     """What every job gets from its sweep; the threads are those of the sweep's first start, because bits depend on them."""
     kept = folder / THREADS
-    first = int(kept.read_text()) if kept.exists() else max(1, len(places[0].cores))
-    threads = base.trainer.threads or first
+    first = int(kept.read_text()) if kept.exists() else threads
     compared = {key: configuration.plain(base.sweep[key]) for key in ("metric", "direction")}
     return {
         "output_dir": str(folder),
-        "trainer.threads": threads,
+        "trainer.threads": base.trainer.threads or first,
         "sweep": {"name": folder.name, **compared},
         "fresh": False,
     }
 
 
-def slots_of(base: DictConfig) -> list[slots.Slot]:
-    """The places for jobs on this machine."""
+def slots_of(base: DictConfig, devices: int) -> list[slots.Slot]:
+    """The places for jobs of `devices` devices on this machine."""
     from lmlab.command.experiment import accelerator
 
     kind = accelerator(base.trainer.accelerator, 1)
     return slots.slots(
         gpus=slots.gpus_of(kind),
-        devices=base.trainer.devices if isinstance(base.trainer.devices, int) else 1,
+        devices=devices,
         jobs_per_device=base.sweep.jobs_per_device,
         parallel=base.sweep.parallel,
         threads=base.trainer.threads,
     )
+
+
+def devices_of(base: DictConfig, found: space.Space) -> int:
+    """The most devices that any job needs."""
+    swept = [value for grid in found.grids for value in grid.get("trainer.devices", [])]
+    known = [base.trainer.devices, *map(int, filter(str.isdecimal, [*swept, *found.zipped.get("trainer.devices", [])]))]
+    return max((number for number in known if isinstance(number, int)), default=1)
 
 
 def kind_of_search(sweep: Any, found: space.Space) -> str | None:
@@ -180,16 +212,6 @@ def kind_of_search(sweep: Any, found: space.Space) -> str | None:
     if sweep.search is not None:
         return str(sweep.search)
     return "random" if found.drawn else None
-
-
-def steps_of(planner: Planner, found: space.Space) -> int:
-    """The length of a search's trials; also the check that a point of its space is sound, before the first trial."""
-    first = {
-        key: values[0] if isinstance(values, list) else repr(int(values.low) if values.is_int else values.low)
-        for key, values in found.dimensions().items()
-    }
-    (one, *_) = planner.plan([space.Point(first)], found.seeds)
-    return int(one.experiment.horizon.total_steps)
 
 
 def _count(number: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from lmlab.report.figure import figure
 from lmlab.report.record import Record, flat
 
-NOT_RESULTS = ("status", "seconds", "reason", "weights_sha256")
+NOT_RESULTS = ("status", "seconds", "tokens_per_second", "memory_gb", "reason", "weights_sha256")
 
 
 @dataclass(frozen=True)
