@@ -1,4 +1,4 @@
-"""make demo: trains the default, shows what it learned beside baselines, and that a killed run resumes to the same bits."""
+"""make demo: trains the default, shows what it learned, that a killed run resumes to the same bits, and a sweep's table."""
 
 import json
 import os
@@ -18,7 +18,7 @@ SHORT = ["trainer.max_steps=60", "trainer.val_check_interval=30", "checkpoint.ev
 def main() -> int:
     print("lmlab train", *sys.argv[1:], flush=True)
     code = subprocess.run([*LMLAB, "train", *sys.argv[1:]], check=False).returncode
-    return code or show_resume()
+    return code or show_resume() or show_sweep()
 
 
 def show_resume() -> int:
@@ -35,6 +35,14 @@ def show_resume() -> int:
         f"\nkilled by SIGKILL after step {step} of 60 and resumed: {same} weights, sha256 {second[:16]} against {first[:16]}"
     )
     return int(first != second)
+
+
+def show_sweep() -> int:
+    """Three architectures of one size, three seeds each; the table at its end, with intervals."""
+    print("\nlmlab train sweep=architectures", *sys.argv[1:], flush=True)
+    return subprocess.run(
+        [*LMLAB, "train", "sweep=architectures", "logger=none", *sys.argv[1:]], check=False
+    ).returncode
 
 
 def train(output_dir: Path) -> "subprocess.Popen[bytes]":

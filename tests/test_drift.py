@@ -31,7 +31,7 @@ def in_place(choice):
     return pytest.fail(f"no model has a place for {choice}")
 
 
-@pytest.mark.parametrize("choice", [choice for choice in CHOICES if not choice.startswith("paper=")])
+@pytest.mark.parametrize("choice", [choice for choice in CHOICES if not choice.startswith(("paper=", "sweep="))])
 def test_a_file_is_a_class_at_the_same_path_or_a_librarys_or_a_preset(choice):
     group, _, option = choice.partition("=")
     content = yaml.safe_load(GROUPS[group][option].read_text())

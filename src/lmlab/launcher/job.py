@@ -27,7 +27,9 @@ def run(config: str, overrides: list[str], output: str, devices: str | None, cor
         cores: CPU cores; empty: all.
     """
     die_with_parent()
-    gc.set_threshold(20_000)  # as in a process of its own; and what the server has imported is never looked through again
+    gc.set_threshold(
+        20_000
+    )  # as in a process of its own; and what the server has imported is never looked through again
     gc.freeze()
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C in the terminal is for the sweep, which tells its jobs
