@@ -45,7 +45,7 @@ def environment(*, folder: Path, threads: int, fingerprint: str, command: Sequen
 def packages() -> dict[str, str]:
     """Every installed distribution with its version, by the names of the folders that pip makes: a tenth of the time."""
     folders = [path for place in sys.path if Path(place).is_dir() for path in Path(place).glob("*.dist-info")]
-    found = {}
+    found: dict[str, str] = {}
     for folder in folders:
         name, _, version = folder.name.removesuffix(".dist-info").rpartition("-")
         found.setdefault(name.replace("_", "-").lower(), version)  # the first on the path is the one that is imported
