@@ -215,3 +215,31 @@ def test_check_names_every_job_and_what_all_of_them_cost(place, tiny, capfd):
     assert "4, " in out
     assert "training FLOPs" in out
     assert not (place / "sweeps").exists()
+
+
+@pytest.mark.parametrize(("kind", "key"), [("params", "parameters"), ("tokens", "tokens"), ("flops", "flops")])
+def test_points_are_made_equal_to_the_first(place, tiny, kind, key, capfd):
+    command = [
+        "check",
+        "-m",
+        *tiny("trainer.max_steps=40"),
+        "model=transformer,lstm",
+        f"sweep.match={kind}",
+        "model.dim=32",
+    ]
+    command.remove("trainer.max_steps=2")
+    command.remove("model.dim=16")
+    assert cli.run(command) == 0
+    lines = [line.split() for line in capfd.readouterr().out.splitlines() if "model=" in line]
+    figures = [(int(parameters.replace(",", "")), float(flops)) for _, parameters, flops, *_ in lines]
+    column = 0 if kind == "params" else 1
+    if kind != "tokens":
+        first, second = (figure[column] for figure in figures)
+        assert second == pytest.approx(first, rel=0.05)
+    else:
+        assert figures[0][1] != pytest.approx(figures[1][1], rel=0.05)
+
+
+def test_a_search_is_not_matched(place, tiny, capfd):
+    assert cli.run(["check", "-m", *tiny(), "model=lstm,gru", "sweep.search=random", "sweep.match=tokens"]) == 2
+    assert "sweep.match=null" in capfd.readouterr().err

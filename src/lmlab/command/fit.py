@@ -85,6 +85,7 @@ def loggers_of(config: DictConfig, run: RunFolder, step: int, is_first: bool = T
         project=config.project,
         name=run.name or run.id,
         config=run.config,
+        group=(config.get("sweep") or {}).get("name"),
         tags=tuple(config.tags),
         step=step,
     )

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 
 from lmlab.launcher.plan import Planned
-from lmlab.launcher.sweep import prepared
 
 EFFICIENCY = 0.4
 """Of a matrix product's rate that training reaches, as measured for models of 1 to 10 M parameters on a CPU."""
@@ -17,6 +16,7 @@ SIZE = 1024
 def estimate(overrides: Sequence[str]) -> str:
     """A line a job, then the sum."""
     from lmlab.command.size import cost
+    from lmlab.launcher.sweep import prepared
 
     ready = prepared(overrides)
     lines = [f"{'job':>5}  {'parameters':>12}  {'FLOPs':>9}  {'memory':>10}  what varies"]
@@ -29,7 +29,7 @@ def estimate(overrides: Sequence[str]) -> str:
             costs[key] = parameters, flops * tokens_of(one), memory.total / 2**20
         parameters, flops, mebibytes = costs[key]
         total += flops
-        varied = " ".join([*(f"{k}={v}" for k, v in one.point.varied.items()), *seed_of(one)])
+        varied = " ".join([one.label, *seed_of(one)])
         lines.append(f"{number:>5}  {parameters:>12,}  {flops:>9.2e}  {mebibytes:>6,.0f} MiB  {varied}")
     if ready.kind is not None:
         trials = ready.base.sweep.num_trials

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -16,12 +16,23 @@ from lmlab.launcher.table import STATES, Row
 
 log = logging.getLogger(__name__)
 
+PAGE_SECONDS = 20.0
+"""At most so often the sweep's page is written anew; it reloads itself."""
+
 
 class View:
     """Shows the table; `running` maps a job's number to what it says of itself (its newest step)."""
 
-    def __init__(self, name: str, metric: str, direction: str, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        metric: str,
+        direction: str,
+        write_page: Callable[[], None],
+        console: Console | None = None,
+    ) -> None:
         self.name, self.metric, self.direction = name, metric, direction
+        self.write_page, self.page_time = write_page, 0.0
         self.console = Console(stderr=True) if console is None else console
         self.live = Live(console=self.console, auto_refresh=False) if self.console.is_interactive else None
         self.start, self.ended = time.monotonic(), 0
@@ -70,12 +81,17 @@ class View:
         self.ended += 1
         figure = f"  {self.metric} {row.value:.4g}" if row.value is not None else ""
         reason = f": {row.message}" if row.state == "failed" else ""
-        log.log(
-            logging.ERROR if row.state == "failed" else logging.INFO,
-            "%s",
-            f"job {row.number} {row.state}  {row.label()}{figure}{reason}",
-        )
+        self._say(f"job {row.number} {row.state}  {row.label()}{figure}{reason}", row.state == "failed")
         for line in tail:
-            log.error("    %s", line)
+            self._say(f"    {line}", True)
         if self.live is None:
-            log.info("%s", self.summary(rows, total))
+            self._say(self.summary(rows, total))
+        if time.monotonic() - self.page_time > PAGE_SECONDS:
+            self.write_page()
+            self.page_time = time.monotonic()
+
+    def _say(self, text: str, is_error: bool = False) -> None:
+        if self.live is not None:
+            self.live.console.print(text, style="red" if is_error else None, markup=False, highlight=False)
+        else:
+            log.log(logging.ERROR if is_error else logging.INFO, "%s", text)

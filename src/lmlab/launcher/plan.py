@@ -39,6 +39,11 @@ class Planned:
         return config
 
     @property
+    def label(self) -> str:
+        """What makes the point different, for people."""
+        return label(self.point)
+
+    @property
     def varied(self) -> dict[str, Any]:
         """The values of what the point varies, as they stand in the configuration; of a group, its option."""
         known = groups()
@@ -70,16 +75,13 @@ class Planner:
             try:
                 first = self._planned(point, seeds[0] if seeds else None)
             except Mistake as mistake:
-                faults.append(f"{self._named(point)}: {mistake}")
+                faults.append(f"{label(point)}: {mistake}")
             else:
                 planned += [first, *(self._again(first, seed) for seed in seeds[1:])]
         if faults:
             more = [f"... and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
             raise Mistake("\n".join([*faults[:MOST_FAULTS], *more]))
         return planned
-
-    def _named(self, point: Point) -> str:
-        return " ".join(f"{key}={value}" for key, value in point.varied.items()) or "the job"
 
     def _planned(self, point: Point, seed: str | None) -> Planned:
         from lmlab.command.experiment import resolve
@@ -120,6 +122,11 @@ class Planner:
                 block, _, last = name.rpartition(".")
                 (config[block] if block else config)[last] = value
         return config
+
+
+def label(point: Point) -> str:
+    """What makes a point different, for people."""
+    return " ".join(f"{key}={value}" for key, value in point.varied.items()) or "the job"
 
 
 def tags(point: Point, seed: Any) -> list[str]:

@@ -100,17 +100,18 @@ def read(overrides: Sequence[str], sweep: Any) -> Space:
     """The space of a command line and of the composed `sweep` block."""
     parsed = configuration.parse([configuration.quoted(override) for override in overrides])
     typed: dict[str, list[str] | Interval] = {}
-    constant = []
+    constant, fixed = [], []
     for override, text in zip(parsed, overrides):
         if override.is_sweep_override():
             typed[override.get_key_element()] = values_of(override)
         else:
             constant.append(text)
+            fixed.append(override.get_key_element())
     grids = [_values(grid, "sweep.grid") for grid in _as_list(sweep.grid)] or [{}]
     drawn = _values(sweep.random, "sweep.random")
     zipped = _values(sweep.zip, "sweep.zip")
     _check_zip(zipped)
-    _check_once([*typed], [*drawn], [*zipped], [key for grid in grids for key in grid])
+    _check_once(fixed, [*typed], [*drawn], [*zipped], [key for grid in grids for key in grid])
     finite = {key: values for key, values in typed.items() if isinstance(values, list)}
     seeds = finite.pop(SEED, []) or next((grid[SEED] for grid in grids if SEED in grid), [])
     if any(grid.pop(SEED, seeds) != seeds for grid in grids):
@@ -195,7 +196,7 @@ def _check_once(*places: list[str]) -> None:
     flat = [key for keys in places for key in dict.fromkeys(keys)]
     twice = sorted({key for key in flat if flat.count(key) > 1} - {SEED})
     if twice:
-        raise Mistake(f"{', '.join(twice)} is swept twice; leave it out of one of command line, grid, zip and random")
+        raise Mistake(f"{', '.join(twice)} stands twice; leave it out of one of command line, grid, zip and random")
 
 
 def _as_list(grid: Any) -> list[Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,11 +20,13 @@ from lmlab.launcher.engine import Engine
 from lmlab.launcher.feed import Feed, Fixed
 from lmlab.launcher.files import COMMAND
 from lmlab.launcher.live import View
+from lmlab.launcher.match import matched
 from lmlab.launcher.plan import Planned, Planner, add
-from lmlab.launcher.table import Table
+from lmlab.launcher.table import Table, jobs_of
+from lmlab.report.sweep_html import write_sweep_report
 from lmlab.run import json_file
 from lmlab.run.lock import Lock, holder
-from lmlab.types import Mistake
+from lmlab.types import Interrupted, Mistake
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +62,10 @@ def prepared(overrides: Sequence[str]) -> Prepared:
     planner = Planner(constants(found.constant), settings(folder, base, threads))
     kind = kind_of_search(base.sweep, found)
     planned = planner.plan(found.points() if kind is None else [found.first()], found.seeds)
+    if base.sweep.match is not None:
+        if kind is not None:
+            raise Mistake(f"sweep.match={base.sweep.match} is for grids; set sweep.search=null, or sweep.match=null")
+        planned = matched(base.sweep.match, planned, planner, found.seeds)
     return Prepared(base, found, folder, places, planner, kind, planned)
 
 
@@ -70,7 +77,7 @@ def sweep(overrides: Sequence[str]) -> int:
     if (running := holder(folder)) is not None:
         raise Mistake(f"{folder} is running on {running}; lmlab status {folder} shows it, lmlab stop {folder} stops it")
     metrics, directions = objectives(base)
-    with Lock(made(folder)):
+    with Lock(made(folder)), resumable(folder):
         json_file.write_text(folder / COMMAND, yaml.safe_dump(list(overrides), allow_unicode=True))
         json_file.write_text(folder / THREADS, f"{ready.planner.settings['trainer.threads']}\n")
         table = Table(folder)
@@ -84,7 +91,16 @@ def sweep(overrides: Sequence[str]) -> int:
             steps = int(ready.planned[0].experiment.horizon.total_steps)
             feed = searched(kind, folder, base, ready.found, ready.planner, table, metrics, directions, steps)
         _run(folder, base, table, ready.places, feed, metrics[0], directions[0])
-    return conclude(folder, table, metrics[0], directions[0])
+    return conclude(folder, table)
+
+
+@contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """A full disk, in a sentence; what is in the folder stays as it is."""
+    try:
+        yield
+    except OSError as error:
+        raise Interrupted(f"{folder} cannot be written ({error}); free some space, then the same command") from error
 
 
 def _run(
@@ -94,9 +110,12 @@ def _run(
     places: Sequence[slots.Slot],
     feed: Feed,
     metric: str,
-    direction: str,
+    direction: Direction,
 ) -> None:
-    with View(folder.name, metric, direction) as view:
+    def write_page() -> None:
+        write_sweep_report(folder, jobs_of(folder), name=folder.name, metric=metric, direction=direction)
+
+    with View(folder.name, metric, direction, write_page) as view:
         log.info("sweep %s: %s, %d at once", folder, _count(len(table.rows())), len(places))
         engine = Engine(
             folder=folder,
@@ -110,7 +129,7 @@ def _run(
         engine.run()
 
 
-def conclude(folder: Path, table: Table, metric: str, direction: str) -> int:
+def conclude(folder: Path, table: Table) -> int:
     """Prints the table of results; 1 if any job failed."""
     from lmlab.command.sweep_report import report_sweep
 
