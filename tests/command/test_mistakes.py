@@ -131,7 +131,7 @@ OTHERS = [  # whole command lines
     ("train data=wikitext2", "wiki.train.tokens", "data.root", "LMLAB_DATA"),
     ("train data=tinyshakespeare data.root=folder", "input.txt", "not found in", "data.root"),
     ("check modle=lstm", "did you mean model?", "lmlab check"),
-    ("check --multirun", "-m belongs to lmlab train"),
+    ("prepare --multirun", "-m belongs to lmlab train"),
     ("prepare data=txt", "there is no data=txt", "did you mean text?"),
     ("prepare data.pth=x", "'data.pth'", "lmlab prepare"),
     ("list modle", "no group 'modle'", "did you mean model?"),
@@ -247,7 +247,7 @@ def test_a_disk_without_room_for_checkpoints_is_said_before_training(say, tiny, 
 def test_a_sweep_with_one_wrong_job_starts_none(say, tiny, monkeypatch):
     monkeypatch.setattr("subprocess.run", lambda *arguments, **options: pytest.fail("a job was started"))
     (line,) = say("train", "-m", *tiny("model.dim=16,10")).lines
-    assert "job 2 (model.dim=10)" in line
+    assert line.startswith("lmlab: model.dim=10: ")
     assert "a multiple of 4" in line
     (line,) = say("train", "-m", *tiny("model=lstm,gruu")).lines
     assert "did you mean gru?" in line

@@ -37,6 +37,11 @@ def test_zipped_values_vary_together():
     assert [(point["optimizer.lr"], point["batch.size"]) for point in varied(found)] == [("0.1", "4"), ("0.2", "8")] * 2
 
 
+def test_of_what_is_typed_twice_the_last_counts():
+    assert read("model.dim=16", "model.dim=8,24").constant == ()
+    assert list(read("model.dim=8,24", "model.dim=16").command_lines()) == [["model.dim=16"]]
+
+
 def test_seeds_are_replicates_and_no_dimension():
     found = read("seed=range(1,4)", "model=lstm,gru")
     assert found.seeds == ("1", "2", "3")

@@ -100,18 +100,20 @@ def read(overrides: Sequence[str], sweep: Any) -> Space:
     """The space of a command line and of the composed `sweep` block."""
     parsed = configuration.parse([configuration.quoted(override) for override in overrides])
     typed: dict[str, list[str] | Interval] = {}
-    constant, fixed = [], []
+    constant: dict[str, str] = {}
     for override, text in zip(parsed, overrides):
+        key = override.get_key_element()
+        typed.pop(key, None)  # of what is typed twice, the last counts
+        constant.pop(key, None)
         if override.is_sweep_override():
-            typed[override.get_key_element()] = values_of(override)
+            typed[key] = values_of(override)
         else:
-            constant.append(text)
-            fixed.append(override.get_key_element())
+            constant[key] = text
     grids = [_values(grid, "sweep.grid") for grid in _as_list(sweep.grid)] or [{}]
     drawn = _values(sweep.random, "sweep.random")
     zipped = _values(sweep.zip, "sweep.zip")
     _check_zip(zipped)
-    _check_once(fixed, [*typed], [*drawn], [*zipped], [key for grid in grids for key in grid])
+    _check_once([*constant], [*typed], [*drawn], [*zipped], [key for grid in grids for key in grid])
     finite = {key: values for key, values in typed.items() if isinstance(values, list)}
     seeds = finite.pop(SEED, []) or next((grid[SEED] for grid in grids if SEED in grid), [])
     if any(grid.pop(SEED, seeds) != seeds for grid in grids):
@@ -122,7 +124,7 @@ def read(overrides: Sequence[str], sweep: Any) -> Space:
     finite |= {key: values for key, values in drawn.items() if isinstance(values, list)}
     if SEED in continuous or SEED in zipped:
         raise Mistake("seed is a replicate and not searched or zipped; give its values: seed=1,2,3")
-    return Space(tuple(constant), tuple({**grid, **finite} for grid in grids), zipped, continuous, tuple(seeds))
+    return Space(tuple(constant.values()), tuple({**grid, **finite} for grid in grids), zipped, continuous, tuple(seeds))
 
 
 def values_of(override: Override) -> list[str] | Interval:
