@@ -124,7 +124,9 @@ def read(overrides: Sequence[str], sweep: Any) -> Space:
     finite |= {key: values for key, values in drawn.items() if isinstance(values, list)}
     if SEED in continuous or SEED in zipped:
         raise Mistake("seed is a replicate and not searched or zipped; give its values: seed=1,2,3")
-    return Space(tuple(constant.values()), tuple({**grid, **finite} for grid in grids), zipped, continuous, tuple(seeds))
+    return Space(
+        tuple(constant.values()), tuple({**grid, **finite} for grid in grids), zipped, continuous, tuple(seeds)
+    )
 
 
 def values_of(override: Override) -> list[str] | Interval:
