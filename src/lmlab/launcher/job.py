@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import multiprocessing
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
 
+from lmlab.rank import CODES, die_with
 from lmlab.types import Failed, Interrupted, Mistake
-
-PR_SET_PDEATHSIG = 1
 
 
 def run(config: str, overrides: list[str], output: str, devices: str | None, cores: tuple[int, ...]) -> None:
@@ -26,11 +23,9 @@ def run(config: str, overrides: list[str], output: str, devices: str | None, cor
         devices: CUDA_VISIBLE_DEVICES; None: as it is.
         cores: CPU cores; empty: all.
     """
-    die_with_parent()
-    gc.set_threshold(
-        20_000
-    )  # as in a process of its own; and what the server has imported is never looked through again
-    gc.freeze()
+    die_with(os.getppid())
+    gc.set_threshold(20_000)  # as in lmlab.cli
+    gc.freeze()  # what the server has imported is never looked through again
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C in the terminal is for the sweep, which tells its jobs
     _write_to(output)
@@ -52,31 +47,15 @@ def _trained(config: str, overrides: list[str]) -> int:
 
     try:
         trained(configuration.stored(Path(config)), overrides, is_checked=True)
-    except Mistake as mistake:
-        return _said(mistake, 2)
-    except Failed as failure:
-        return _said(failure, 1)
-    except (Interrupted, KeyboardInterrupt) as interruption:
-        return _said(interruption, 3)
+    except (Mistake, Failed, Interrupted) as error:
+        sys.stderr.write(f"lmlab: {error}\n")
+        return CODES[type(error)]
+    except KeyboardInterrupt:
+        return 3
     except BaseException:
         sys.stderr.write(traceback.format_exc())
         return 1
     return 0
-
-
-def _said(error: BaseException, code: int) -> int:
-    sys.stderr.write(f"lmlab: {error}\n")
-    return code
-
-
-def die_with_parent() -> None:
-    """Asks Linux to kill this process when the one that started it dies, so that no orphan is left."""
-    if sys.platform != "linux":
-        return
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died in between
-        os._exit(1)
 
 
 def _write_to(output: str) -> None:
