@@ -217,27 +217,21 @@ def test_check_names_every_job_and_what_all_of_them_cost(place, tiny, capfd):
     assert not (place / "sweeps").exists()
 
 
-@pytest.mark.parametrize(("kind", "key"), [("params", "parameters"), ("tokens", "tokens"), ("flops", "flops")])
-def test_points_are_made_equal_to_the_first(place, tiny, kind, key, capfd):
-    command = [
-        "check",
-        "-m",
-        *tiny("trainer.max_steps=40"),
-        "model=transformer,lstm",
-        f"sweep.match={kind}",
-        "model.dim=32",
-    ]
-    command.remove("trainer.max_steps=2")
-    command.remove("model.dim=16")
-    assert cli.run(command) == 0
-    lines = [line.split() for line in capfd.readouterr().out.splitlines() if "model=" in line]
-    figures = [(int(parameters.replace(",", "")), float(flops)) for _, parameters, flops, *_ in lines]
-    column = 0 if kind == "params" else 1
-    if kind != "tokens":
-        first, second = (figure[column] for figure in figures)
-        assert second == pytest.approx(first, rel=0.05)
-    else:
-        assert figures[0][1] != pytest.approx(figures[1][1], rel=0.05)
+@pytest.mark.parametrize(
+    ("kind", "swept", "column"),
+    [("params", "model=transformer,lstm", 1), ("flops", "model=transformer,lstm", 2), ("tokens", "batch.size=4,8", 2)],
+)
+def test_points_are_made_equal_to_the_first(place, tiny, kind, swept, column, capfd):
+    command = ["check", "-m", *tiny("trainer.max_steps=40", "model.dim=32"), swept]
+    figures = []
+    for matched in ([], [f"sweep.match={kind}"]):
+        assert cli.run([*command, *matched]) == 0
+        lines = [line for line in capfd.readouterr().out.splitlines() if swept.partition("=")[0] + "=" in line]
+        figures.append([float(line.split()[column].replace(",", "")) for line in lines])
+    (first, before), (kept, after) = figures
+    assert kept == pytest.approx(first, rel=0.01)
+    assert before != pytest.approx(first, rel=0.05), "they differ where nothing makes them equal"
+    assert after == pytest.approx(first, rel=0.05)
 
 
 def test_a_search_is_not_matched(place, tiny, capfd):

@@ -42,7 +42,7 @@ def estimate(overrides: Sequence[str]) -> str:
     lines.append(f"jobs              {len(ready.planned)}, {places} at once")
     lines.append(f"training FLOPs    {total:.2e} in all")
     lines.append(
-        f"time              about {hours(total / rate)} on this machine, at {rate / 1e9:,.0f} GFLOP/s for all jobs"
+        f"time              about {hours(total / rate)} of training on this machine, at {rate / 1e9:,.0f} GFLOP/s for all jobs"
     )
     return "\n".join(lines) + "\n"
 

@@ -15,15 +15,13 @@ log = logging.getLogger(__name__)
 
 def matched(kind: str, planned: Sequence[Planned], planner: Planner, seeds: Sequence[str]) -> list[Planned]:
     """The same points, planned anew with what makes them equal; what is left of the difference is printed."""
-    points = list(dict.fromkeys(id(one.point) for one in planned))
-    first = {id(one.point): one for one in reversed(planned)}
+    each = max(1, len(seeds))  # jobs of a point
     target = measure(kind, planned[0])
-    found = []
-    for point in points:
-        one = first[point]
+    found: list[Planned] = []
+    for one in planned[::each]:
         again = replace(planner, settings={**planner.settings, **_settings(kind, target, one)})
         found += again.plan([one.point], seeds)
-    for one in found[:: max(1, len(seeds))]:
+    for one in found[::each]:
         own = measure(kind, one)
         log.info("%s", f"{kind} {own:.4g} ({100 * (own / target - 1):+.2f} %)  {one.label}")
     return found
