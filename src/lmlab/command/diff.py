@@ -13,7 +13,7 @@ def main(arguments: list[str]) -> int:
         return front.usage("lmlab diff RUN RUN", "What differs between two runs in config, code, data and results.")
     if len(words) != 2:
         raise Mistake(f"lmlab diff takes two runs, not {len(words)}: lmlab diff 20261123-17 latest")
-    from lmlab.command.load import find_run
+    from lmlab.launcher.find import find_run
     from lmlab.report.difference import difference, text
 
     first, second = (find_run(word) for word in words)

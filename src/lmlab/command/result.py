@@ -13,6 +13,7 @@ import torch
 
 from lmlab import config as configuration
 from lmlab.command.experiment import Experiment, draw
+from lmlab.command.size import flops_per_token
 from lmlab.metric.baseline import baselines
 from lmlab.run import checkpoint, json_file
 from lmlab.run.folder import RunFolder
@@ -37,6 +38,7 @@ def conclude(
         "step": task.step,
         "tokens": task.tokens,
         "parameters": sum(parameter.numel() for parameter in task.parameters()),
+        "flops": flops_per_token(experiment) * task.tokens,
         "weights_sha256": checkpoint.fingerprint(last),
         **{f"last/{name}": value for name, value in evaluated.items()},
     }
