@@ -68,7 +68,7 @@ class Heads(nn.Module):
 
     def _parted(self, both: Tensor) -> tuple[Tensor, ...]:
         """Queries and keys; the gradient of a split is one concatenation, that of two slices fills and adds four times."""
-        return both.split((self.num_heads, self.num_kv_heads), dim=2)
+        return torch.split(both, [self.num_heads, self.num_kv_heads], dim=2)
 
     def _of_memory(self, query: Tensor, memory: Tensor) -> tuple[Tensor, ...]:
         """[batch, time, heads, head_dim] each; a memory's places are not those of the queries: nothing is turned."""
