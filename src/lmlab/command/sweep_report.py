@@ -11,7 +11,7 @@ from lmlab.types import Mistake
 if TYPE_CHECKING:
     from lmlab.report.job import Job
 
-KEYS = ("metric", "rows", "columns", "direction", "format")
+KEYS = ("metric", "rows", "columns", "direction", "test", "format")
 
 
 def report_sweep(folder: Path, words: Sequence[str]) -> int:
@@ -31,11 +31,13 @@ def report_sweep(folder: Path, words: Sequence[str]) -> int:
     usual = own_direction if own_direction and metric == own_metric else direction_of(metric)
     form = one_of("format", chosen, list(FORMATS))
     direction: Any = one_of("direction", chosen, [usual, "minimize", "maximize"])
-    table = sweep_table(jobs, metric=metric, rows=rows, columns=columns, direction=direction)
+    test: Any = one_of("test", chosen, ["seed", "bootstrap", "randomisation"])
+    table = sweep_table(jobs, metric=metric, rows=rows, columns=columns, direction=direction, test=test)
     sys.stdout.write(FORMATS[form](table))
     if form == "text":
         name = folder.resolve().name
-        page = write_sweep_report(folder, jobs, name=name, metric=metric, direction=table.direction)
+        test = "seed" if columns else test  # the page has no columns: its rows may differ in their examples
+        page = write_sweep_report(folder, jobs, name=name, metric=metric, direction=table.direction, test=test)
         sys.stdout.write(f"\n{page}\n")
     return 0
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.cells import cell_len
 
-from lmlab.report.comparison import sign_flip
-from lmlab.report.figure import figure
+from lmlab.report.comparison import Paired, sign_flip
+from lmlab.report.figure import figure, p_value
 from lmlab.report.job import Job, brief, counted
+from lmlab.report.over_examples import OverExamples, shown
 from lmlab.report.statistics import ALPHA, Estimate, bootstrap, seeds_needed
 from lmlab.report.sweep_table import Cell, Contrast, Label, SweepTable
 
@@ -23,6 +24,13 @@ LATEX = {
 }  # fmt: skip
 
 BLANK = "–"
+
+TESTS = {
+    "seed": "paired t test over common seeds",
+    "bootstrap": "paired bootstrap over examples",
+    "randomisation": "approximate randomisation over examples",
+}
+"""What the values of `test` are called."""
 
 
 def text(table: SweepTable) -> str:
@@ -80,7 +88,10 @@ def to_csv(table: SweepTable) -> str:
     reasons = [reason for reason in reasons if reason not in states]
     numbers = ["n", "mean", "sd", "low", "high", "bootstrap_low", "bootstrap_high"]
     keys = [*table.row_keys, *table.column_keys]
-    writer.writerow([*keys, "metric", *numbers, "is_best", *states, *reasons, "seeds", "runs"])
+    writer.writerow(
+        [*keys, "metric", *numbers, "is_best", "test", "best_minus_this", "p", *states, *reasons, "seeds", "runs"]
+    )
+    tested = {(one.other, column): one for column, contrasts in table.contrasts.items() for one in contrasts}
     for row in table.rows:
         for column in table.columns:
             cell = table.cells.get((row, column))
@@ -89,8 +100,9 @@ def to_csv(table: SweepTable) -> str:
                 counts = [*(count.get(state, 0) for state in states), *(cell.left_out.get(r, 0) for r in reasons)]
                 seeds = " ".join(map(str, cell.by_seed))
                 runs = " ".join(job.run.id for job in cell.jobs if job.run is not None)
-                is_best = str(cell.is_best).lower()
-                writer.writerow([*row, *column, table.metric, *_numbers(cell), is_best, *counts, seeds, runs])
+                one = tested.get((row, column))
+                found = [str(cell.is_best).lower(), table.test, *((one.paired.difference, one.p) if one else ("", ""))]
+                writer.writerow([*row, *column, table.metric, *_numbers(cell), *found, *counts, seeds, runs])
     return target.getvalue()
 
 
@@ -129,12 +141,24 @@ def remarks(table: SweepTable, *, star: str) -> Iterator[str]:
     if table.averaged:
         yield f"averaged over {', '.join(table.averaged)}; rows={','.join([*table.row_keys, *table.averaged])} shows each"
     if any(cell.is_best for cell in table.cells.values()):
-        tested = "paired t test over common seeds, Holm-corrected"
-        yield f"{star}: better than every other of its column ({tested}, p < {ALPHA})"
+        yield f"{star}: better than every other of its column ({TESTS[table.test]}, Holm-corrected, p < {ALPHA})"
     elif any(table.contrasts.values()):
-        yield f"nothing is significantly better than every other of its column (p < {ALPHA}, Holm-corrected)"
+        by = "" if table.test == "seed" else f" ({TESTS[table.test]})"
+        yield f"nothing is significantly better than every other of its column (p < {ALPHA}, Holm-corrected){by}"
     elif len(table.rows) > 1:
-        yield "nothing can be tested yet: it takes two seeds that both configurations have"
+        yield _untested(table)
+    if table.test != "seed" and any(table.contrasts.values()):
+        yield (
+            f"an example's statistics are the mean over the configuration's runs; {table.test} tells whether other text "
+            "would show the same of these trained models, not whether other seeds would"
+        )
+
+
+def _untested(table: SweepTable) -> str:
+    if table.test != "seed":
+        return "nothing can be tested yet: it takes two configurations that are done"
+    more = "; test=bootstrap compares over examples" if table.metric.rpartition("/")[0] in ("val", "test") else ""
+    return f"nothing can be tested yet: it takes two seeds that both configurations have{more}"
 
 
 def comparisons(table: SweepTable) -> Iterator[str]:
@@ -148,11 +172,13 @@ def comparisons(table: SweepTable) -> Iterator[str]:
 
 
 def comparison(contrast: Contrast) -> str:
-    """One line: the difference with its interval, p by both tests, and what it would take to be sure of it."""
-    difference = contrast.paired.estimate
-    shown = f"{name(contrast.best)} − {name(contrast.other)}: {plus_minus(difference)} ({difference.n} seeds)"
-    flips = p_value(sign_flip(contrast.paired.differences))
-    return f"{shown}, p = {p_value(contrast.p)}, by sign flips alone {flips}{_more(contrast)}"
+    """One line: the difference with its interval, p, and, over seeds, what it would take to be sure of it."""
+    over, which = contrast.paired, f"{name(contrast.best)} − {name(contrast.other)}"
+    if isinstance(over, OverExamples):
+        return f"{which}: {shown(over)}, p = {p_value(contrast.p)}"
+    flips = p_value(sign_flip(over.differences))
+    difference = f"{which}: {plus_minus(over.estimate)} ({over.estimate.n} seeds)"
+    return f"{difference}, p = {p_value(contrast.p)}, by sign flips alone {flips}{_more(over, contrast.p)}"
 
 
 def name(label: Label) -> str:
@@ -160,18 +186,13 @@ def name(label: Label) -> str:
     return " ".join(map(brief, filter(None, label))) or "all"
 
 
-def p_value(p: float) -> str:
-    """Three decimals, or an upper bound."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _more(contrast: Contrast) -> str:
-    if contrast.p < ALPHA:
+def _more(over: Paired, p: float) -> str:
+    if p < ALPHA:
         return ""
-    needed = seeds_needed(contrast.paired.differences)
+    needed = seeds_needed(over.differences)
     if needed is None:
         return "; no number of seeds up to 1,000 would show such a difference"
-    more = max(0, needed - contrast.paired.estimate.n)
+    more = max(0, needed - over.estimate.n)
     if more == 0:
         return ""
     return f"; about {more} more {'seed' if more == 1 else 'seeds'} would show a difference such as this (power 0.8)"

@@ -18,8 +18,8 @@ from lmlab.report.parallel import Line, parallel
 from lmlab.report.scatter import Dot, scatter
 from lmlab.report.statistics import bootstrap
 from lmlab.report.sweep_curves import ROLES, curves
-from lmlab.report.sweep_format import comparisons, name, plus_minus, remarks
-from lmlab.report.sweep_table import OPEN, Cell, Direction, Label, SweepTable, sweep_table
+from lmlab.report.sweep_format import TESTS, comparisons, name, plus_minus, remarks
+from lmlab.report.sweep_table import OPEN, Cell, Direction, Label, SweepTable, Test, sweep_table
 
 RELOAD = 30
 """Seconds after which the page of a sweep that is not done loads itself again."""
@@ -70,14 +70,19 @@ class _Sweep:
         return f'<a href="{escape(target)}" title="{escape(job.run.id)}">{escape(text)}</a>'
 
 
-def write_sweep_report(folder: Path, jobs: Sequence[Job], *, name: str, metric: str, direction: Direction) -> Path:
+def write_sweep_report(
+    folder: Path, jobs: Sequence[Job], *, name: str, metric: str, direction: Direction, test: Test = "seed"
+) -> Path:
     """Write report.html into the sweep's folder, at once."""
-    return write_page(folder / "report.html", sweep_page(folder, jobs, name=name, metric=metric, direction=direction))
+    page = sweep_page(folder, jobs, name=name, metric=metric, direction=direction, test=test)
+    return write_page(folder / "report.html", page)
 
 
-def sweep_page(folder: Path, jobs: Sequence[Job], *, name: str, metric: str, direction: Direction) -> str:
+def sweep_page(
+    folder: Path, jobs: Sequence[Job], *, name: str, metric: str, direction: Direction, test: Test = "seed"
+) -> str:
     """The whole page; links are relative to the folder."""
-    table = sweep_table(jobs, metric=metric, rows=varied_keys(jobs), direction=direction)
+    table = sweep_table(jobs, metric=metric, rows=varied_keys(jobs), direction=direction, test=test)
     sweep = _Sweep(folder, name, ordered(jobs), table)
     sections = (_header, _configurations, _comparisons, _curves, _importance, _parallel, _costs, _unfinished, _tables)
     body = "\n".join(part for section in sections for part in section(sweep))
@@ -164,7 +169,8 @@ def _interval(cell: Cell, places: Places) -> str:
 def _comparisons(sweep: _Sweep) -> Iterator[str]:
     lines = list(comparisons(sweep.table))
     if lines:
-        yield "<h2>Is the best better?<small>best − other, by paired t test with Holm's correction</small></h2>"
+        by = f"{TESTS[sweep.table.test]}, with Holm's correction"
+        yield f"<h2>Is the best better?<small>best − other, by {by}</small></h2>"
         yield f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
 
 
@@ -268,5 +274,6 @@ def _tables(sweep: _Sweep) -> Iterator[str]:
         return
     yield "<h2>Tables for a paper</h2>"
     chosen = [f"metric={sweep.metric}", f"rows={keys[0]}", *([f"columns={keys[1]}"] if len(keys) > 1 else [])]
+    chosen += [] if sweep.table.test == "seed" else [f"test={sweep.table.test}"]
     for form in ("latex", "markdown", "csv"):
         yield command(shlex.join(["lmlab", "report", str(sweep.folder), *chosen, f"format={form}"]))
