@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 import torture
 
 from lmlab.run import checkpoint
+from lmlab.run.folder import RunFolder
 
 DDP = ("strategy=ddp", "trainer.devices=2")
 BASE = ("batch.size=8", "batch.micro_size=2", "batch.eval_size=1", "trainer.accelerator=cpu", "trainer.max_epochs=null")
@@ -76,6 +78,19 @@ def assert_same_figures(one: torture.Trial, other: torture.Trial) -> None:
             assert counterpart[key] == pytest.approx(value, abs=tolerance, rel=tolerance), (key, line, counterpart)
     same = ("step", "tokens", "parameters", "best_step")
     assert {key: one.summary[key] for key in same} == {key: other.summary[key] for key in same}
+    for found, counterpart in zip(examples(one), examples(other), strict=True):
+        assert found[:, 1:].tolist() == counterpart[:, 1:].tolist()
+        assert found[:, 0] == pytest.approx(counterpart[:, 0], rel=1e-4)
+
+
+def examples(one: torture.Trial) -> list[np.ndarray]:
+    """What the last evaluations kept of each example: in all, each target once."""
+    kept = [(split, RunFolder(one.run).examples(split)) for split in ("val", "test")]
+    for split, found in kept:
+        nll, targets = found.sums[:, :2].sum(axis=0)
+        assert nll / targets == pytest.approx(one.summary[f"{split}/loss"], rel=1e-12)
+        assert set(found.sums[:-1, 1]) == {32}
+    return [found.sums for _, found in kept]
 
 
 def test_one_and_two_ranks_have_the_same_losses_and_evaluations(home):
@@ -109,6 +124,8 @@ def test_ranks_killed_and_resumed_end_with_the_same_bits(home, num):
     assert one.finish() == 0, one.output.read_text()
     assert f"from step {state['step']} " in one.output.read_text()
     assert torture.differences(reference, one) == []
+    for found, counterpart in zip(examples(reference), examples(one), strict=True):
+        assert (found == counterpart).all()
 
 
 def test_a_signal_to_any_rank_stops_all_at_one_step_and_one_rank_goes_on(home):

@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import sys
-import types
 
 import pytest
 
@@ -32,7 +30,7 @@ def sweep(tmp_path, monkeypatch):
                 jobs.append(Job(len(jobs), {"model": model, "model.dim": dim}, seed, "done", RunFolder(path)))
     (folder / "sweep.sqlite").touch()
     (folder / "command.yaml").touch()
-    monkeypatch.setitem(sys.modules, "lmlab.launcher.table", types.SimpleNamespace(jobs_of=lambda _: jobs))
+    monkeypatch.setattr("lmlab.launcher.table.jobs_of", lambda _: jobs)
     monkeypatch.setenv("LMLAB_SWEEPS", str(tmp_path / "sweeps"))
     monkeypatch.setenv("LMLAB_RUNS", str(tmp_path / "runs"))
     return folder

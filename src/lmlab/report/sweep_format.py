@@ -89,7 +89,7 @@ def to_csv(table: SweepTable) -> str:
     numbers = ["n", "mean", "sd", "low", "high", "bootstrap_low", "bootstrap_high"]
     keys = [*table.row_keys, *table.column_keys]
     writer.writerow(
-        [*keys, "metric", *numbers, "is_best", "test", "best_minus_this", "p", *states, *reasons, "seeds", "runs"]
+        [*keys, "metric", *numbers, "is_best", "test", "best_minus_this", "p_holm", *states, *reasons, "seeds", "runs"]
     )
     tested = {(one.other, column): one for column, contrasts in table.contrasts.items() for one in contrasts}
     for row in table.rows:
@@ -148,10 +148,7 @@ def remarks(table: SweepTable, *, star: str) -> Iterator[str]:
     elif len(table.rows) > 1:
         yield _untested(table)
     if table.test != "seed" and any(table.contrasts.values()):
-        yield (
-            f"an example's statistics are the mean over the configuration's runs; {table.test} tells whether other text "
-            "would show the same of these trained models, not whether other seeds would"
-        )
+        yield "over examples: their statistics averaged over a configuration's runs; what other text would show, not other seeds"
 
 
 def _untested(table: SweepTable) -> str:
