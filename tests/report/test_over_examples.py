@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,6 +169,15 @@ def test_runs_that_cannot_be_compared_are_a_mistake(jobs, found, expected):
         table(jobs)
     assert expected in str(caught.value)
     assert "test=seed" in str(caught.value)
+
+
+def test_across_tokenizers_documents_pair_by_byte_and_not_by_token(jobs):
+    one = jobs[1].run.by_example["val"]
+    jobs[1].run.by_example["val"] = replace(one, sums=one.sums * [1.0, 0.5, 1.0])  # half as many tokens
+    with pytest.raises(Mistake, match="val/loss is a ratio to targets, of which runs r0 and r1 have different numbers"):
+        table(jobs)
+    first, second = (pooled([job.run], metric="val/bits_per_byte") for job in jobs[:2])
+    assert over_examples(first, second, test=TESTS["bootstrap"]).difference < 0
 
 
 def test_columns_may_differ_in_their_examples(jobs, make_job):

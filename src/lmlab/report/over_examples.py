@@ -8,7 +8,6 @@ draws examples, not seeds: it says nothing about what another seed would give.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -17,8 +16,12 @@ from lmlab.report.corpus_comparison import (
     Array,
     CorpusComparison,
     Score,
+    accuracy,
     approximate_randomisation,
+    bits,
+    mean,
     paired_bootstrap,
+    perplexity,
 )
 from lmlab.report.figure import figure, p_value
 from lmlab.report.record import Record
@@ -27,24 +30,30 @@ from lmlab.types import Examples, Mistake
 SAMPLES = 10_000
 """So that Holm's correction of many comparisons can still find p < 0.05: no p is below 1 / 10,001."""
 
+DRAWS = 10**8
+"""Examples drawn in all: with more than 10,000 examples the samples become fewer, down to 1,000, to take seconds."""
+
 FEWEST = 10
 """Of fewer examples a bootstrap draws mostly the same samples, and its p is too small."""
 
 Test = Callable[..., CorpusComparison]
 
-TESTS: dict[str, Test] = {
-    "bootstrap": partial(paired_bootstrap, samples=SAMPLES),
-    "randomisation": partial(approximate_randomisation, samples=SAMPLES),
-}
+TESTS: dict[str, Test] = {"bootstrap": paired_bootstrap, "randomisation": approximate_randomisation}
+
+
+RATIOS = (mean, perplexity, bits, accuracy)
+"""Scores whose last statistic says of how many."""
 
 
 @dataclass(frozen=True)
 class Pooled:
     """A configuration by example."""
 
+    metric: str
     runs: Sequence[Record]
     sums: Array
     """[examples, statistics that the score takes], the mean over the runs."""
+    statistics: Sequence[str]
     score: Score
     kind: str
     source: str
@@ -78,7 +87,7 @@ def pooled(runs: Sequence[Record], *, metric: str) -> Pooled:
     for run, one in zip(runs, kept):
         _check_same(runs[0], kept[0], run, one)
     sums = [one.sums[:, [one.statistics.index(name) for name in taken]] for one in kept]
-    return Pooled(runs, np.mean(sums, axis=0), SCORES[function], kept[0].kind, kept[0].source)
+    return Pooled(metric, runs, np.mean(sums, axis=0), taken, SCORES[function], kept[0].kind, kept[0].source)
 
 
 def over_examples(a: Pooled, b: Pooled, *, test: Test) -> OverExamples:
@@ -88,9 +97,11 @@ def over_examples(a: Pooled, b: Pooled, *, test: Test) -> OverExamples:
         Mistake: where their examples differ, or are too few.
     """
     _check_same(a.runs[0], a, b.runs[0], b)
+    _check_counts(a, b)
     if len(a.sums) < FEWEST:
         raise Mistake(f"a test over examples needs {FEWEST} of them, and there are {_counted(a)}; test=seed needs none")
-    return OverExamples(test(a.sums, b.sums, score=a.score), _counted(a))
+    samples = min(SAMPLES, max(1_000, DRAWS // len(a.sums)))
+    return OverExamples(test(a.sums, b.sums, score=a.score, samples=samples), _counted(a))
 
 
 def shown(found: OverExamples) -> str:
@@ -139,6 +150,16 @@ def _check_same(first: Record, a: Examples | Pooled, second: Record, b: Examples
             f"runs {first.id} ({_counted(a)}) and {second.id} ({_counted(b)}) were not evaluated on the same examples: "
             "a test over examples needs the same data, and for blocks of tokens the same tokenizer; "
             "name what differs in columns, or test=seed"
+        )
+
+
+def _check_counts(a: Pooled, b: Pooled) -> None:
+    """A loss per token is another figure with other tokens, also where the documents are the same."""
+    if a.score in RATIOS and not np.allclose(a.sums[:, -1], b.sums[:, -1]):
+        raise Mistake(
+            f"{a.metric} is a ratio to {a.statistics[-1]}, of which runs {a.runs[0].id} and {b.runs[0].id} have different "
+            "numbers in the same examples, as with different tokenizers; set metric to one that compares them "
+            "(bits_per_byte), or test=seed"
         )
 
 
