@@ -112,7 +112,7 @@ def test_a_sweep_of_single_seeds_is_tested_over_examples_and_a_mistake_is_one_se
         shown = say("metric=test/loss", f"test={test}")
         assert re.search(r"(lstm − transformer|transformer − lstm): -.*\D\d+ blocks of 32 tokens\), p = ", shown)
         assert "over examples" in (folder / "report.html").read_text()
-    assert "test=boostrap is wrong: expected seed, bootstrap, randomisation" in say("test=boostrap", code=2)
+    assert "test=jackknife is wrong: expected seed, bootstrap, randomisation" in say("test=jackknife", code=2)
     assert "metric=seconds does not follow from statistics by example" in say(
         "metric=seconds", "test=bootstrap", code=2
     )
