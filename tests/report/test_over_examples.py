@@ -190,8 +190,8 @@ def test_columns_may_differ_in_their_examples(jobs, make_job):
 
 
 def test_a_handful_of_examples_is_too_few(make_kept):
-    few = [make_kept(n, str(n), 1, examples(n, lengths=LENGTHS[:9])) for n in range(2)]
-    with pytest.raises(Mistake, match="needs 10 of them, and there are 9 documents"):
+    few = [make_kept(n, str(n), 1, examples(n, lengths=LENGTHS[:19])) for n in range(2)]
+    with pytest.raises(Mistake, match="needs 20 of them, and there are 19 documents"):
         table(few)
 
 

@@ -33,8 +33,8 @@ SAMPLES = 10_000
 DRAWS = 10**8
 """Examples drawn in all: with more than 10,000 examples the samples become fewer, down to 1,000, to take seconds."""
 
-FEWEST = 10
-"""Of fewer examples a bootstrap draws mostly the same samples, and its p is too small."""
+FEWEST = 20
+"""Of few examples p of the bootstrap is too small: p < 0.05 for 11 % of 300 equal pairs with 10, 7 % with 40, 3 % with 400."""
 
 Test = Callable[..., CorpusComparison]
 
