@@ -101,7 +101,7 @@ def parse(overrides: Sequence[str], verb: str = "train") -> list[Override]:
     parsed = []
     for override in overrides:
         try:
-            parsed.append(OverridesParser.create().parse_override(without_null(override)))
+            parsed.append(OverridesParser.create().parse_override(without_null(with_slashes(override))))
         except HydraException as error:
             key, _, value = override.partition("=")
             if "=" not in override:
@@ -136,6 +136,16 @@ def literal(value: Any) -> Any:
     if isinstance(value, list):
         return [literal(one) for one in value]
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
+
+
+def with_slashes(override: str) -> str:
+    """model.norm=rms_norm, a part by the key that it stands at, as the choice that it is: model/norm=rms_norm."""
+    key, _, value = override.partition("=")
+    group = key.replace(".", "/")
+    if group == key or not re.fullmatch(r"[A-Za-z]\w*(,[A-Za-z]\w*)*", value):
+        return override
+    options = groups().get(group, ())
+    return f"{group}={value}" if all(option in options for option in value.split(",")) else override
 
 
 def without_null(override: str) -> str:

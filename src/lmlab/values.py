@@ -47,7 +47,7 @@ OWN: dict[str, Any] = {
     "sweep.parallel": int | None,
     "sweep.jobs_per_device": int,
     "sweep.job_timeout": int | float | None,
-    "sweep.match": Literal["params", "flops", "tokens"] | None,
+    "sweep.match": Literal["params", "flops", "tokens", "time"] | None,
 }
 """lmlab's own keys that no constructor takes as they stand, with their types."""
 

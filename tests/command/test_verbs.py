@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,12 @@ def test_runs_are_filtered_sorted_and_shown_in_every_form(out, trained):
     assert trained.id in out("runs", "val/loss<100", "sort=-val/loss")
     assert trained.id not in out("runs", "model.dim=128")
     assert out("runs", "format=markdown").startswith("| id")
+
+
+@pytest.mark.parametrize("verb", [["runs"], ["status"], ["logs"], ["report"], ["diff", "first", "first"]], ids=" ".join)
+def test_what_only_reads_folders_imports_no_torch(verb, trained):
+    code = f"import sys; from lmlab import cli; cli.run({verb!r}); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
 def test_no_runs_yet_is_no_mistake(out, monkeypatch, tmp_path):

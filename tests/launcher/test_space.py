@@ -1,7 +1,6 @@
 """What a sweep varies, from the command line and from files."""
 
 import pytest
-from omegaconf import OmegaConf
 
 from lmlab import config
 from lmlab.launcher import space
@@ -10,8 +9,9 @@ from lmlab.types import Mistake
 
 
 def read(*overrides, **blocks):
-    sweep = {**config.plain(config.compose([]).sweep), **blocks}
-    return space.read(overrides, OmegaConf.create(sweep))
+    base = config.compose([])
+    base.sweep = {**config.plain(base.sweep), **blocks}
+    return space.read(overrides, base)
 
 
 def varied(found):
@@ -35,6 +35,13 @@ def test_what_is_typed_multiplies_every_grid():
 def test_zipped_values_vary_together():
     found = read("model=lstm,gru", zip={"optimizer.lr": [0.1, 0.2], "batch.size": [4, 8]})
     assert [(point["optimizer.lr"], point["batch.size"]) for point in varied(found)] == [("0.1", "4"), ("0.2", "8")] * 2
+
+
+def test_an_interval_of_a_key_that_holds_a_whole_number_holds_whole_numbers():
+    found = read("model.num_layers=interval(1,4)", "model.dropout=interval(0,1)", "optimizer.lr=interval(0.1,1)").drawn
+    assert {key: values.is_int for key, values in found.items()} == {
+        "model.num_layers": True, "model.dropout": False, "optimizer.lr": False,
+    }  # fmt: skip
 
 
 def test_of_what_is_typed_twice_the_last_counts():

@@ -234,6 +234,24 @@ def test_points_are_made_equal_to_the_first(place, tiny, kind, swept, column, ca
     assert after == pytest.approx(first, rel=0.05)
 
 
+def test_points_that_take_equal_time_are_measured_once(run, place):
+    command = ["model=lstm,transformer", "sweep.name=time", "sweep.match=time", "trainer.max_steps=20"]
+    assert run(*command)[0] == 0
+    seconds = json.loads((place / "sweeps" / "time" / "seconds.json").read_text())
+    steps = [summary(place, "time", row)["step"] for row in rows(place, "time")]
+    (first, second), each = steps, list(seconds.values())
+    assert first == 20
+    assert second == max(1, round(20 * each[0] / each[1]))
+    code, out, _ = run(*command)
+    assert (code, "2 of 2 jobs done" in out) == (0, True), "the same jobs, not others by a new measurement"
+
+
 def test_a_search_is_not_matched(place, tiny, capfd):
     assert cli.run(["check", "-m", *tiny(), "model=lstm,gru", "sweep.search=random", "sweep.match=tokens"]) == 2
     assert "sweep.match=null" in capfd.readouterr().err
+
+
+def test_time_is_not_measured_on_several_devices(place, tiny, capfd):
+    words = ["model=lstm,gru", "sweep.match=time", "strategy=ddp", "trainer.devices=2"]
+    assert cli.run(["check", "-m", *tiny(), *words]) == 2
+    assert "trainer.devices=1" in capfd.readouterr().err

@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
         )
     if len(words) != 2:
         raise Mistake(f"lmlab diff takes two runs, not {len(words)}: lmlab diff 20261123-17 latest")
-    from lmlab.command.load import find_run
+    from lmlab.launcher.find import find_run
     from lmlab.report.difference import difference, text
     from lmlab.report.over_examples import between
 

@@ -38,8 +38,9 @@ def evaluated(name: str, split: str, which: str) -> dict[str, float]:
     """The figures of one split under one checkpoint's weights."""
     from lmlab.command.experiment import build_task, build_trainer, metric_of, resolve
     from lmlab.command.fit import quiet
-    from lmlab.command.load import find_run, weights_of
+    from lmlab.command.load import weights_of
     from lmlab.command.result import measured
+    from lmlab.launcher.find import find_run
 
     run = find_run(name)
     experiment = resolve(on_one_device(configuration.stored(run.path / "config.yaml")))

@@ -1,4 +1,4 @@
-"""lmlab export RUN format=safetensors: the weights of a run as one file that other programs read."""
+"""lmlab export RUN format=safetensors, lmlab export SWEEP format=wandb_sweep: files that other programs read."""
 
 import json
 import sys
@@ -8,10 +8,11 @@ from typing import Any
 from lmlab import config as configuration
 from lmlab import values
 from lmlab.command import front
+from lmlab.launcher.find import LATEST, find_sweep, newest_sweep
 from lmlab.types import Mistake
 
 OPTIONS: dict[str, Any] = {"format": str, "checkpoint": str, "path": str | None}
-FORMATS = ("safetensors",)
+FORMATS = ("safetensors", "wandb_sweep")
 
 
 def main(arguments: list[str]) -> int:
@@ -24,11 +25,26 @@ def main(arguments: list[str]) -> int:
     values.check_types(options, OPTIONS)
     if options.format not in FORMATS:
         raise Mistake(f"format={options.format} is wrong: expected {', '.join(FORMATS)}")
-    from lmlab.command.load import find_run
+    path = Path(options.path) if options.path else None
+    if options.format == "wandb_sweep":
+        return _export_sweep(name, newest_sweep() if name == LATEST else find_sweep(name), path)
+    if find_sweep(name) is not None:
+        raise Mistake(f"{name} is a sweep, which format=wandb_sweep exports; name one of its runs: lmlab status {name}")
+    from lmlab.launcher.find import find_run
 
     run = find_run(name)
-    path = Path(options.path) if options.path else run.path / "weights.safetensors"
+    path = path or run.path / "weights.safetensors"
     sys.stdout.write(f"{export(run, options.checkpoint, path)}\n")
+    return 0
+
+
+def _export_sweep(name: str, sweep: Path | None, path: Path | None) -> int:
+    if sweep is None:
+        raise Mistake(f"format=wandb_sweep exports a sweep, and {name} is none; lmlab status lists them")
+    from lmlab.launcher.wandb_sweep import export_sweep
+
+    for place in export_sweep(sweep, path):
+        sys.stdout.write(f"{place}\nwandb sweep {place}   makes it at W&B and prints the agents' command\n")
     return 0
 
 

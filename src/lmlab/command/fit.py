@@ -17,9 +17,10 @@ from lmlab import config as configuration
 from lmlab.callback.plateau import Observe
 from lmlab.callback.recorder import Recorder
 from lmlab.command.experiment import Experiment, build_task, build_trainer, draw
-from lmlab.command.load import find_run, weights_of
+from lmlab.command.load import weights_of
 from lmlab.command.ranks import train_in_ranks
 from lmlab.command.result import conclude
+from lmlab.launcher.find import find_run
 from lmlab.run import checkpoint
 from lmlab.run.environment import environment
 from lmlab.run.folder import RunFolder

@@ -1,6 +1,5 @@
 """A trained run, rebuilt from its folder alone: configuration, tokenizer, weights."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,9 @@ from omegaconf import DictConfig
 
 from lmlab import config as configuration
 from lmlab.command.experiment import build_model
-from lmlab.launcher.find import find_job
+from lmlab.launcher.find import find_run
 from lmlab.run import checkpoint
 from lmlab.run.folder import RunFolder
-from lmlab.run.store import find
 from lmlab.tokenizer.trained import Trained
 from lmlab.tokenizer.trained import load as load_tokenizer
 from lmlab.types import Mistake
@@ -44,21 +42,6 @@ class Loaded:
     def context(self) -> int:
         """Tokens that the model saw at once in training."""
         return int(self.config.batch.seq_len)
-
-
-def output_dir() -> Path:
-    """Where runs are looked for."""
-    return Path(os.environ.get("LMLAB_RUNS", "runs"))
-
-
-def find_run(name: str) -> RunFolder:
-    """The run that a TARGET names, be it a job of a sweep."""
-    try:
-        return find(name, output_dir())
-    except Mistake:
-        if (job := find_job(name)) is not None:
-            return job
-        raise
 
 
 def load_run(name: str, which: str) -> Loaded:

@@ -15,11 +15,10 @@ def main(arguments: list[str]) -> int:
             "lmlab logs [SWEEP|RUN] [job=N]",
             "Prints the log of a run, or of a job of a sweep; without job, of the last one that failed, else of the newest.",
         )
-    from lmlab.command.load import output_dir
     from lmlab.launcher.find import find_target
 
     name, overrides = front.target(words)
-    found = find_target(name, output_dir())
+    found = find_target(name)
     path = job_log(found, overrides) if isinstance(found, Path) else found.log_path
     if not path.exists():
         raise Mistake(f"{path} is not there yet: nothing was said")

@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
         from lmlab.command.sweep_report import report_sweep
 
         return report_sweep(folder, words)
-    from lmlab.command.load import find_run
+    from lmlab.launcher.find import find_run
     from lmlab.report.html import write_report
 
     run = find_run(name)

@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
             "Trains a run again from its stored configuration and reports every difference in config, code, data,",
             "packages, threads and results. exact=true: with the code of its stored commit and diff.",
         )
-    from lmlab.command.load import find_run
+    from lmlab.launcher.find import find_run
 
     name, overrides = front.target(words)
     run = find_run(name)

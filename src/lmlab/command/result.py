@@ -14,6 +14,7 @@ import torch
 from lmlab import config as configuration
 from lmlab.command.by_example import keep_by_example, write_examples
 from lmlab.command.experiment import Experiment, draw
+from lmlab.command.size import flops_per_token
 from lmlab.metric.baseline import baselines
 from lmlab.run import checkpoint, json_file
 from lmlab.run.folder import RunFolder
@@ -39,6 +40,7 @@ def conclude(
         "step": task.step,
         "tokens": task.tokens,
         "parameters": sum(parameter.numel() for parameter in task.parameters()),
+        "flops": flops_per_token(experiment) * task.tokens,
         "weights_sha256": checkpoint.fingerprint(last),
         **{f"last/{name}": value for name, value in evaluated.items()},
     }

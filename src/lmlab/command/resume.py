@@ -35,9 +35,9 @@ def main(arguments: list[str]) -> int:
             "  lmlab resume latest strategy=ddp trainer.devices=2",
         )
     from lmlab.command.experiment import resolve
-    from lmlab.command.load import find_run
     from lmlab.command.rehearse import rehearse
     from lmlab.command.train import continue_run, show
+    from lmlab.launcher.find import find_run
     from lmlab.run.checkpoint import saved_steps, step_of
 
     name, overrides = front.target(words)

@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
         from lmlab.data.cache import cache_folder
 
         return _remove([cache_folder(None)])
-    from lmlab.command.load import find_run
+    from lmlab.launcher.find import find_run
 
     found = [find_run(word) for word in words]
     for run in found:

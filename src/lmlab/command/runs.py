@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
             "Lists runs, oldest first; filters and columns take config keys, status, name and figures:",
             "  lmlab runs model.dim=128 'val/loss<1.9' sort=-val/loss columns=id,model.dim,val/loss",
         )
-    from lmlab.command.load import output_dir
+    from lmlab.launcher.find import output_dir
     from lmlab.report import table
     from lmlab.run.store import runs
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig, open_dict
@@ -16,6 +16,7 @@ from lmlab.budget.parameters import count, parse_size
 from lmlab.budget.width import fit_width
 from lmlab.command.experiment import Experiment, build_model
 from lmlab.optimizer.groups import parameter_groups
+from lmlab.types import SequenceModel
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +60,27 @@ def cost(experiment: Experiment) -> tuple[int, float, TrainingMemory]:
     """Parameters, training FLOPs per token, and the memory of one pass."""
     config, vocab_size = experiment.config, experiment.arrays.tokenizer.vocab_size
     parts = on_meta(config, vocab_size)
-    micro, seq_len = experiment.share.micro_size, experiment.batching.seq_len
+    forward = _forward(parts, experiment.share.micro_size, experiment.batching.seq_len)
+    memory = training_memory(forward, parameter_groups(parts), _of_groups(config))
+    return count(parts), flops_per_token(experiment, parts), memory
 
-    def forward(rows: int) -> Callable[[], Tensor]:
-        ids = torch.zeros(rows, seq_len, dtype=torch.long, device="meta")
-        return lambda: loss_of(parts, ids)
 
-    memory = training_memory(forward(micro), parameter_groups(parts), _of_groups(config))
-    return count(parts), training_flops(forward(1)) / seq_len, memory
+SHORT = 16
+"""Tokens after which a recurrent model's cost per token is known; counting it on a whole sequence takes seconds."""
+
+
+def flops_per_token(experiment: Experiment, parts: torch.nn.ModuleList | None = None) -> float:
+    """Training FLOPs per token; `parts`: model and head on the meta device, where they are there already."""
+    parts = parts or on_meta(experiment.config, experiment.arrays.tokenizer.vocab_size)
+    length = experiment.batching.seq_len
+    if not cast(SequenceModel, parts[0]).state_grows:
+        length = min(length, SHORT)
+    return training_flops(_forward(parts, 1, length)) / length
+
+
+def _forward(parts: torch.nn.ModuleList, rows: int, length: int) -> Callable[[], Tensor]:
+    ids = torch.zeros(rows, length, dtype=torch.long, device="meta")
+    return lambda: loss_of(parts, ids)
 
 
 def _of_groups(config: DictConfig) -> Any:

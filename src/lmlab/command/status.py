@@ -14,11 +14,10 @@ def main(arguments: list[str]) -> int:
             "lmlab status [SWEEP|RUN]",
             "Jobs of a sweep by state, with their figures and what made them fail; or the state of a run.",
         )
-    from lmlab.command.load import output_dir
     from lmlab.launcher.find import find_target
 
     name, _ = front.target(words)
-    found = find_target(name, output_dir())
+    found = find_target(name)
     lines = sweep_lines(found) if isinstance(found, Path) else [f"{found.path}: {found.status}"]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0

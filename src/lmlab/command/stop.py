@@ -18,12 +18,11 @@ def main(arguments: list[str]) -> int:
             "lmlab stop [SWEEP|RUN]",
             "Saves at the end of the step under way and stops; the same command, lmlab resume or lmlab retry goes on.",
         )
-    from lmlab.command.load import output_dir
     from lmlab.launcher.find import find_target
     from lmlab.run.lock import holder
 
     name, _ = front.target(words)
-    found = find_target(name, output_dir())
+    found = find_target(name)
     folder = found if isinstance(found, Path) else found.path
     working = holder(folder)
     if working is None:

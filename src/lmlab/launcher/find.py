@@ -14,6 +14,11 @@ from lmlab.types import Mistake
 LATEST = "latest"
 
 
+def output_dir() -> Path:
+    """Where runs are looked for."""
+    return Path(os.environ.get("LMLAB_RUNS", "runs"))
+
+
 def sweeps_folder() -> Path:
     """Where sweeps are looked for."""
     return Path(os.environ.get("LMLAB_SWEEPS", "sweeps"))
@@ -33,15 +38,18 @@ def find_sweep(target: str) -> Path | None:
     return None
 
 
-def find_target(target: str, output_dir: Path) -> Path | RunFolder:
+def find_target(target: str) -> Path | RunFolder:
     """The sweep's folder, or the run; `latest` is whichever was begun last."""
     sweep = find_sweep(target) or (newest_sweep() if target == LATEST else None)
-    if sweep is not None:
-        return sweep
+    return find_run(target) if sweep is None else sweep
+
+
+def find_run(name: str) -> RunFolder:
+    """The run that a TARGET names, be it a job of a sweep."""
     try:
-        return find(target, output_dir)
+        return find(name, output_dir())
     except Mistake:
-        if job := find_job(target):
+        if (job := find_job(name)) is not None:
             return job
         raise
 
@@ -49,8 +57,7 @@ def find_target(target: str, output_dir: Path) -> Path | RunFolder:
 def newest_sweep() -> Path | None:
     """The sweep begun last, where it was begun after every run outside it."""
     known = sweeps()
-    runs = Path(os.environ.get("LMLAB_RUNS", "runs")) / LATEST
-    return known[-1] if known and _age(known[-1] / COMMAND) > _age(runs) else None
+    return known[-1] if known and _age(known[-1] / COMMAND) > _age(output_dir() / LATEST) else None
 
 
 def find_job(target: str) -> RunFolder | None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, ValueType
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from lmlab import config as configuration
 from lmlab.types import Mistake
@@ -96,8 +96,9 @@ class Space:
         return Point(lows)
 
 
-def read(overrides: Sequence[str], sweep: Any) -> Space:
-    """The space of a command line and of the composed `sweep` block."""
+def read(overrides: Sequence[str], base: DictConfig) -> Space:
+    """The space of a command line and of the `sweep` block of what it composes to without its swept values."""
+    sweep = base.sweep
     parsed = configuration.parse([configuration.quoted(override) for override in overrides])
     typed: dict[str, list[str] | Interval] = {}
     constant: dict[str, str] = {}
@@ -120,7 +121,11 @@ def read(overrides: Sequence[str], sweep: Any) -> Space:
         raise Mistake("the grids of sweep.grid have different seeds; seeds are replicates: give every point the same")
     if wrong := [seed for seed in seeds if not seed.isdecimal()]:
         raise Mistake(f"seed={wrong[0]} is wrong: expected a whole number from 0 up")
-    continuous = {key: values for key, values in [*typed.items(), *drawn.items()] if isinstance(values, Interval)}
+    continuous = {
+        key: _whole(values, OmegaConf.select(base, key))
+        for key, values in [*typed.items(), *drawn.items()]
+        if isinstance(values, Interval)
+    }
     finite |= {key: values for key, values in drawn.items() if isinstance(values, list)}
     if SEED in continuous or SEED in zipped:
         raise Mistake("seed is a replicate and not searched or zipped; give its values: seed=1,2,3")
@@ -151,6 +156,12 @@ def _interval(override: Override) -> Interval:
             f"{override.input_line}: an interval goes from a number to a larger one{', above 0 for log' * is_log}"
         )
     return Interval(float(low), float(high), is_log, isinstance(low, int) and isinstance(high, int))
+
+
+def _whole(interval: Interval, default: Any) -> Interval:
+    """Whole numbers where the key holds one: Hydra's interval(8,64) has forgotten how it was typed."""
+    is_int = interval.low.is_integer() and interval.high.is_integer() and type(default) is int
+    return replace(interval, is_int=interval.is_int or is_int)
 
 
 def _values(block: Any, where: str) -> Any:

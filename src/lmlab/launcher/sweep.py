@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from lmlab.launcher.engine import Engine
 from lmlab.launcher.feed import Feed, Fixed
 from lmlab.launcher.files import COMMAND
 from lmlab.launcher.live import View
-from lmlab.launcher.match import matched
+from lmlab.launcher.match import SECONDS, Matcher, measured
 from lmlab.launcher.plan import Planned, Planner, add
 from lmlab.launcher.table import Table, jobs_of
 from lmlab.report.sweep_html import write_sweep_report
@@ -49,12 +49,14 @@ class Prepared:
     """Of the search; None: every point of the grids."""
     planned: Sequence[Planned]
     """All jobs; of a search, those of one point."""
+    seconds: Mapping[str, float]
+    """Per step, of sweep.match=time, by identity of the job before it was matched."""
 
 
 def prepared(overrides: Sequence[str]) -> Prepared:
     """Reads a command line and checks every job of it; a Mistake names what is wrong with any."""
     base = base_of(overrides)
-    found = space.read(overrides, base.sweep)
+    found = space.read(overrides, base)
     folder = folder_of(found, base)
     devices = devices_of(base, found)
     places = slots_of(base, devices)
@@ -65,8 +67,9 @@ def prepared(overrides: Sequence[str]) -> Prepared:
     if base.sweep.match is not None:
         if kind is not None:
             raise Mistake(f"sweep.match={base.sweep.match} is for grids; set sweep.search=null, or sweep.match=null")
-        planned = matched(base.sweep.match, planned, planner, found.seeds)
-    return Prepared(base, found, folder, places, planner, kind, planned)
+        matcher = Matcher(base.sweep.match, planner, found.seeds, measured(folder))
+        return Prepared(base, found, folder, places, planner, kind, matcher.match(planned), matcher.seconds)
+    return Prepared(base, found, folder, places, planner, kind, planned, {})
 
 
 def sweep(overrides: Sequence[str]) -> int:
@@ -80,6 +83,8 @@ def sweep(overrides: Sequence[str]) -> int:
     with Lock(made(folder)), resumable(folder):
         json_file.write_text(folder / COMMAND, yaml.safe_dump(list(overrides), allow_unicode=True))
         json_file.write_text(folder / THREADS, f"{ready.planner.settings['trainer.threads']}\n")
+        if ready.seconds:
+            json_file.write(folder / SECONDS, dict(ready.seconds))
         table = Table(folder)
         table.make()
         feed: Feed = Fixed()

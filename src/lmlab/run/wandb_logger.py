@@ -84,11 +84,12 @@ def preload() -> None:
 
 
 def run_id(folder: Path) -> str:
-    """The run's id at W&B, made once and kept in the run folder."""
+    """The run's id at W&B, made once and kept in the run folder; the one that its agent gave, where a W&B sweep runs it."""
     path = folder / "wandb" / "id"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        json_file.write_text(path, secrets.token_hex(6) + "\n")
+        given = os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
+        json_file.write_text(path, f"{given or secrets.token_hex(6)}\n")
     return path.read_text(encoding="utf-8").strip()
 
 

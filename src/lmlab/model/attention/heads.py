@@ -60,11 +60,15 @@ class Heads(nn.Module):
         both, values = self.query(states).split((width, self.kv_dim), dim=-1)
         both = self._by_head(both)
         if self.query_norm is not None and self.key_norm is not None:
-            queries, keys = both[:, :, : self.num_heads], both[:, :, self.num_heads :]
+            queries, keys = self._parted(both)
             both = torch.cat((self.query_norm(queries), self.key_norm(keys)), dim=2)
         if rotate is not None:
             both = rotate(both)
-        return both[:, :, : self.num_heads], both[:, :, self.num_heads :], self._by_head(values)
+        return *self._parted(both), self._by_head(values)
+
+    def _parted(self, both: Tensor) -> tuple[Tensor, ...]:
+        """Queries and keys; the gradient of a split is one concatenation, that of two slices fills and adds four times."""
+        return both.split((self.num_heads, self.num_kv_heads), dim=2)
 
     def _of_memory(self, query: Tensor, memory: Tensor) -> tuple[Tensor, ...]:
         """[batch, time, heads, head_dim] each; a memory's places are not those of the queries: nothing is turned."""
