@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lmlab import cli
+from lmlab import cli, config
 from lmlab.launcher.table import Table
 from lmlab.run.folder import RunFolder
 
@@ -206,6 +206,30 @@ def test_ranks_of_a_jobs_ddp_train_the_jobs_own_values(run, place):
         assert figures[1, lr]["tokens"] == figures[2, lr]["tokens"]
     assert figures[2, 0.01]["val/loss"] != pytest.approx(figures[2, 0.1]["val/loss"], rel=1e-5)
     assert len(list(place.glob("sweeps/ranks/lmlab/*/run.json"))) == 4
+
+
+def test_ranks_of_a_trial_train_the_trials_own_values(run, place, tiny):
+    fixed = ("optimizer=sgd", "schedule=constant", "schedule.warmup_steps=0")
+    search = (
+        "optimizer.lr=tag(log,interval(0.001,1))",
+        "sweep.search=random",
+        "sweep.num_trials=2",
+        "sweep.parallel=1",
+    )
+    ranks = ("strategy=ddp", "trainer.devices=2", "logger=wandb", "sweep.name=trials")
+    code, _, error = run(*fixed, *search, *ranks)
+    assert code == 0, error
+    losses = []
+    for row in rows(place, "trials"):
+        rate, folder = row.varied["optimizer.lr"], place / "sweeps" / "trials" / row.run
+        assert config.stored(folder / "ranks" / "config.yaml").optimizer.lr == rate
+        alone = place / f"alone_{row.number}"
+        assert cli.run(["train", *tiny(), *fixed, f"optimizer.lr={rate!r}", f"output_dir={alone}"]) == 0
+        losses.append(summary(place, "trials", row)["val/loss"])
+        assert losses[-1] == pytest.approx(RunFolder(alone / "latest").summary["val/loss"], rel=1e-5)
+    assert losses[0] != pytest.approx(losses[1], rel=1e-4)
+    assert len(list(place.glob("sweeps/trials/lmlab/*/run.json"))) == 2
+    assert len(list(place.glob("sweeps/trials/**/run-*.wandb"))) == 2
 
 
 def test_check_names_every_job_and_what_all_of_them_cost(place, tiny, capfd):
