@@ -243,7 +243,7 @@ def test_a_step_that_one_rank_alone_finds_bad_is_skipped_by_all(home, strategy, 
     words = ("guard.on_nan=skip", "task._target_=poisoned.Poisoned", f"output_dir={one.folder}")
     done = subprocess.run(
         [sys.executable, "-m", "lmlab", "train", *one.overrides, *words],
-        cwd=home, capture_output=True, text=True, check=False,
+        cwd=home, capture_output=True, text=True, check=False, timeout=200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     for said in (done.stderr, (one.run / "ranks" / "1.txt").read_text()):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from lmlab import cli, config
-from lmlab.launcher.table import Table
+from lmlab.launcher.table import Table, jobs_of
+from lmlab.report.execution import DIFFERENCE, compared
 from lmlab.run.folder import RunFolder
 
 pytestmark = pytest.mark.slow
@@ -194,8 +196,13 @@ def test_a_file_is_a_sweep_without_m(place, tiny, capfd):
 def test_ranks_of_a_jobs_ddp_train_the_jobs_own_values(run, place):
     """Under Hydra's own multirun Lightning's ranks re-run the command line, each with values of its own."""
     swept = ("strategy=ddp", "trainer.devices=1,2", "optimizer=sgd", "optimizer.lr=0.01,0.1", "schedule=constant")
-    code, _, error = run(*swept, "schedule.warmup_steps=0", "sweep.name=ranks", "sweep.parallel=1")
+    more = ("schedule.warmup_steps=0", "trainer.log_every=1", "sweep.name=ranks", "sweep.parallel=1")
+    code, out, error = run(*swept, *more)
     assert code == 0, error
+    assert re.search(r"val/loss +tokens_per_second +memory_gb +train_loss_difference\n", out)
+    differences = [job.figures[DIFFERENCE] for job in compared(jobs_of(place / "sweeps" / "ranks"))]
+    assert len(differences) == 4
+    assert max(differences) < 1e-5
     figures = {
         (row.varied["trainer.devices"], row.varied["optimizer.lr"]): summary(place, "ranks", row)
         for row in rows(place, "ranks")

@@ -11,9 +11,11 @@ def main(arguments: list[str]) -> int:
     flags, words = front.split(arguments)
     if flags.help:
         return front.usage(
-            "lmlab report [RUN | SWEEP] [metric=KEY] [rows=KEY,KEY] [columns=KEY,KEY] [format=text|markdown|latex|csv]",
+            "lmlab report [RUN | SWEEP] [metric=KEY,...] [rows=KEY,...] [columns=KEY,...] [format=text|markdown|latex|csv]",
             "Writes report.html from the folder of a run or a sweep and prints its path; of a sweep, also the table:",
-            "mean and 95 % interval over seeds, marked where significantly best, with the runs behind each number.",
+            "mean and 95 % interval over seeds, marked where significantly best, with the runs behind each number;",
+            "of several metrics the first is tested. Where strategy, devices or precision vary, speed, memory and the",
+            "difference of the losses stand beside it.",
             "  lmlab report sweeps/heads metric=val/loss rows=model columns=data format=latex",
         )
     from lmlab.launcher.find import find_sweep, newest_sweep

@@ -77,6 +77,8 @@ class SweepTable:
     """By column, the nearest first."""
     averaged: Sequence[str]
     """Keys that vary within a cell."""
+    more: Sequence["SweepTable"] = ()
+    """Other figures of the same rows and columns, shown beside; nothing is tested on them."""
 
 
 def direction_of(metric: str) -> Direction:
@@ -92,8 +94,13 @@ def sweep_table(
     rows: Sequence[str],
     columns: Sequence[str] = (),
     direction: Direction | None = None,
+    more: Sequence[str] = (),
 ) -> SweepTable:
-    """The jobs by the values of these keys."""
+    """The jobs by the values of these keys.
+
+    Args:
+        more: figures that stand beside the metric.
+    """
     chosen = direction or direction_of(metric)
     groups: dict[tuple[Label, Label], list[Job]] = {}
     for job in ordered(jobs):
@@ -109,7 +116,8 @@ def sweep_table(
             cells[best, column] = replace(cells[best, column], is_best=True)
     used = {*rows, *columns}
     averaged = [key for key in varied_keys(jobs) if key not in used and _varies(key, groups.values())]
-    return SweepTable(metric, chosen, rows, columns, row_labels, column_labels, cells, contrasts, averaged)
+    beside = [sweep_table(jobs, metric=one, rows=rows, columns=columns) for one in more]
+    return SweepTable(metric, chosen, rows, columns, row_labels, column_labels, cells, contrasts, averaged, beside)
 
 
 def _distinct(labels: Iterable[Label]) -> list[Label]:
