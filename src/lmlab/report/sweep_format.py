@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.cells import cell_len
 
 from lmlab.report.comparison import Paired, sign_flip
+from lmlab.report.execution import MEANINGS
 from lmlab.report.figure import figure, p_value
 from lmlab.report.job import Job, brief, counted
 from lmlab.report.over_examples import OverExamples, shown
@@ -67,14 +69,15 @@ def latex(table: SweepTable) -> str:
     lines += [rf"\begin{{tabular}}{{{'l' * len(names)}{'r' * len(heads)}}}", r"\toprule"]
     if table.column_keys:
         over = escape(", ".join(table.column_keys))
-        lines.append(f"{' & ' * len(names)}\\multicolumn{{{len(heads)}}}{{c}}{{{over}}} \\\\")
-        lines.append(rf"\cmidrule(lr){{{len(names) + 1}-{len(names) + len(heads)}}}")
+        width = len(table.columns)
+        rest = " & " * (len(heads) - width)
+        lines.append(f"{' & ' * len(names)}\\multicolumn{{{width}}}{{c}}{{{over}}}{rest} \\\\")
+        lines.append(rf"\cmidrule(lr){{{len(names) + 1}-{len(names) + width}}}")
     lines += [" & ".join([*names, *heads]) + r" \\", r"\midrule"]
     for row in table.rows:
         cells = [table.cells.get((row, column)) for column in table.columns]
-        lines.append(
-            " & ".join([*(escape(brief(value)) for value in row), *(_in_latex(cell) for cell in cells)]) + r" \\"
-        )
+        words = [*(escape(brief(value)) for value in row), *(_in_latex(cell) for cell in cells)]
+        lines.append(" & ".join([*words, *map(math_of, beside(table, row))]) + r" \\")
         lines += [f"% {', '.join(column)}: {_runs(cell.jobs)}" for column, cell in zip(table.columns, cells) if cell]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
@@ -84,26 +87,29 @@ def to_csv(table: SweepTable) -> str:
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
     states = list(counted([job for cell in table.cells.values() for job in cell.jobs]))
-    reasons = list(dict.fromkeys(reason for cell in table.cells.values() for reason in cell.left_out))
+    cells = [cell for one in (table, *table.more) for cell in one.cells.values()]
+    reasons = list(dict.fromkeys(reason for cell in cells for reason in cell.left_out))
     reasons = [reason for reason in reasons if reason not in states]
     numbers = ["n", "mean", "sd", "low", "high", "bootstrap_low", "bootstrap_high"]
     keys = [*table.row_keys, *table.column_keys]
-    writer.writerow(
-        [*keys, "metric", *numbers, "is_best", "test", "best_minus_this", "p_holm", *states, *reasons, "seeds", "runs"]
-    )
-    tested = {(one.other, column): one for column, contrasts in table.contrasts.items() for one in contrasts}
-    for row in table.rows:
-        for column in table.columns:
-            cell = table.cells.get((row, column))
-            if cell is not None:
-                count = counted(cell.jobs)
-                counts = [*(count.get(state, 0) for state in states), *(cell.left_out.get(r, 0) for r in reasons)]
-                seeds = " ".join(map(str, cell.by_seed))
-                runs = " ".join(job.run.id for job in cell.jobs if job.run is not None)
-                one = tested.get((row, column))
-                found = [str(cell.is_best).lower(), table.test, *((one.paired.difference, one.p) if one else ("", ""))]
-                writer.writerow([*row, *column, table.metric, *_numbers(cell), *found, *counts, seeds, runs])
+    tests = ["is_best", "test", "best_minus_this", "p_holm"]
+    writer.writerow([*keys, "metric", *numbers, *tests, *states, *reasons, "seeds", "runs"])
+    for row, column, one in itertools.product(table.rows, table.columns, (table, *table.more)):
+        cell = one.cells.get((row, column))
+        if cell is not None:
+            count = counted(cell.jobs)
+            counts = [*(count.get(state, 0) for state in states), *(cell.left_out.get(r, 0) for r in reasons)]
+            seeds = " ".join(map(str, cell.by_seed))
+            runs = " ".join(job.run.id for job in cell.jobs if job.run is not None)
+            tested = _tested(table, row, column) if one is table else [""] * len(tests)
+            writer.writerow([*row, *column, one.metric, *_numbers(cell), *tested, *counts, seeds, runs])
     return target.getvalue()
+
+
+def _tested(table: SweepTable, row: Label, column: Label) -> list[str | float]:
+    """Whether the cell is best, by which test, the column's best minus it, and p of that."""
+    found = [(one.paired.difference, one.p) for one in table.contrasts.get(column, ()) if one.other == row]
+    return [str(table.cells[row, column].is_best).lower(), table.test, *(found[0] if found else ("", ""))]
 
 
 FORMATS: dict[str, Callable[[SweepTable], str]] = {"text": text, "markdown": markdown, "latex": latex, "csv": to_csv}
@@ -114,6 +120,12 @@ def figures(cell: Cell) -> str:
     left = ", ".join(f"{count} {reason}" for reason, count in cell.left_out.items())
     shown = BLANK if cell.estimate is None else f"{plus_minus(cell.estimate)} ({cell.estimate.n})"
     return f"{shown} {left}" if left else shown
+
+
+def beside(table: SweepTable, row: Label) -> list[str]:
+    """The other figures of a row, a column each."""
+    cells = [one.cells.get((row, column)) for one in table.more for column in table.columns]
+    return [BLANK if cell is None or cell.estimate is None else plus_minus(cell.estimate) for cell in cells]
 
 
 def plus_minus(estimate: Estimate) -> str:
@@ -149,6 +161,7 @@ def remarks(table: SweepTable, *, star: str) -> Iterator[str]:
         yield _untested(table)
     if table.test != "seed" and any(table.contrasts.values()):
         yield "over examples: their statistics averaged over a configuration's runs; what other text would show, not other seeds"
+    yield from (MEANINGS[one.metric] for one in (table, *table.more) if one.metric in MEANINGS)
 
 
 def _untested(table: SweepTable) -> str:
@@ -206,7 +219,8 @@ def _grid(table: SweepTable, shown: Callable[[Cell, int], str], notes: Sequence[
     yield [*table.row_keys, *_heads(table)]
     for row in table.rows:
         cells = [table.cells.get((row, column)) for column in table.columns]
-        yield [*map(brief, row), *(shown(cell, numbers[id(cell)]) if cell is not None else BLANK for cell in cells)]
+        own = [shown(cell, numbers[id(cell)]) if cell is not None else BLANK for cell in cells]
+        yield [*map(brief, row), *own, *beside(table, row)]
 
 
 def _aligned(lines: Sequence[Sequence[str]], num_keys: int) -> list[str]:
@@ -222,7 +236,10 @@ def _aligned(lines: Sequence[Sequence[str]], num_keys: int) -> list[str]:
 
 
 def _heads(table: SweepTable) -> list[str]:
-    return [(", ".join(map(brief, column)) or BLANK) if table.column_keys else table.metric for column in table.columns]
+    names = [", ".join(map(brief, column)) or BLANK for column in table.columns]
+    if not table.column_keys:
+        return [one.metric for one in (table, *table.more)]
+    return [*names, *(f"{one.metric} {name}" for one in table.more for name in names)]
 
 
 def _runs(jobs: Sequence[Job]) -> str:
@@ -248,12 +265,20 @@ def _numbers(cell: Cell) -> list[float | int | str]:
 def _in_latex(cell: Cell | None) -> str:
     if cell is None or cell.estimate is None:
         return "--" if cell is None else escape(figures(cell)).replace(BLANK, "--")
-    number = plus_minus(cell.estimate).replace(",", "{,}").replace("±", r"\pm")
-    number = re.sub(r"e([+-]\d+)", lambda match: rf" \times 10^{{{int(match[1])}}}", number)
-    bold = rf"\boldmath${number}$" if cell.is_best else f"${number}$"
+    number = math_of(plus_minus(cell.estimate))
+    bold = rf"\boldmath{number}" if cell.is_best else number
     left = "".join(f", {count} {escape(reason)}" for reason, count in cell.left_out.items())
     shown = rf"{{{bold}}}" if cell.is_best else bold
     return f"{shown} ({cell.estimate.n}{left})"
+
+
+def math_of(shown: str) -> str:
+    """A number as LaTeX's mathematics."""
+    if shown == BLANK:
+        return "--"
+    number = shown.replace(",", "{,}").replace("±", r"\pm")
+    number = re.sub(r"e([+-]\d+)", lambda match: rf" \times 10^{{{int(match[1])}}}", number)
+    return f"${number}$"
 
 
 def escape(value: str) -> str:

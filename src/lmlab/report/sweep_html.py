@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lmlab.report.execution import compared, figures_for
 from lmlab.report.figure import duration, figure, short
 from lmlab.report.html import command, document, escape, tile, write_page
 from lmlab.report.importance import SEED, importance
@@ -18,7 +19,7 @@ from lmlab.report.parallel import Line, parallel
 from lmlab.report.scatter import Dot, scatter
 from lmlab.report.statistics import bootstrap
 from lmlab.report.sweep_curves import ROLES, curves
-from lmlab.report.sweep_format import TESTS, comparisons, name, plus_minus, remarks
+from lmlab.report.sweep_format import TESTS, beside, comparisons, name, plus_minus, remarks
 from lmlab.report.sweep_table import OPEN, Cell, Direction, Label, SweepTable, Test, sweep_table
 
 RELOAD = 30
@@ -82,7 +83,8 @@ def sweep_page(
     folder: Path, jobs: Sequence[Job], *, name: str, metric: str, direction: Direction, test: Test = "seed"
 ) -> str:
     """The whole page; links are relative to the folder."""
-    table = sweep_table(jobs, metric=metric, rows=varied_keys(jobs), direction=direction, test=test)
+    jobs, keys = compared(jobs), varied_keys(jobs)
+    table = sweep_table(jobs, metric=metric, rows=keys, direction=direction, test=test, more=figures_for(jobs))
     sweep = _Sweep(folder, name, ordered(jobs), table)
     sections = (_header, _configurations, _comparisons, _curves, _importance, _parallel, _costs, _unfinished, _tables)
     body = "\n".join(part for section in sections for part in section(sweep))
@@ -113,13 +115,15 @@ def _configurations(sweep: _Sweep) -> Iterator[str]:
         return
     keys = "".join(f"<th>{escape(key)}</th>" for key in sweep.table.row_keys)
     heads = "".join(f'<th class="number">{escape(head)}</th>' for head in ("mean ± t", "n", "sd", "bootstrap"))
-    yield f'<div class="scroll"><table class="sweep"><tr>{keys}{heads}<th></th><th>runs by seed</th></tr>'
+    more = "".join(f'<th class="number">{escape(one.metric)}</th>' for one in sweep.table.more)
+    yield f'<div class="scroll"><table class="sweep"><tr>{keys}{heads}<th></th>{more}<th>runs by seed</th></tr>'
     place = _places(sweep)
     for row, cell in sweep.cells.items():
         values = "".join(f"<td>{escape(brief(value))}</td>" for value in row)
         runs = " ".join(sweep.link(job, _replicate(job)) for job in cell.jobs)
         role = ' class="own"' if cell.is_best else ""
-        yield f'<tr{role}>{values}{_numbers(cell)}{_interval(cell, place)}<td class="runs">{runs}</td></tr>'
+        more = "".join(f'<td class="number">{escape(figure)}</td>' for figure in beside(sweep.table, row))
+        yield f'<tr{role}>{values}{_numbers(cell)}{_interval(cell, place)}{more}<td class="runs">{runs}</td></tr>'
     yield "</table></div>"
     for remark in remarks(sweep.table, star="bold"):
         yield f'<p class="about">{escape(remark[0].upper() + remark[1:])}.</p>'

@@ -83,6 +83,8 @@ class SweepTable:
     averaged: Sequence[str]
     """Keys that vary within a cell."""
     test: Test = "seed"
+    more: Sequence["SweepTable"] = ()
+    """Other figures of the same rows and columns, shown beside; nothing is tested on them."""
 
 
 def direction_of(metric: str) -> Direction:
@@ -99,8 +101,12 @@ def sweep_table(
     columns: Sequence[str] = (),
     direction: Direction | None = None,
     test: Test = "seed",
+    more: Sequence[str] = (),
 ) -> SweepTable:
     """The jobs by the values of these keys.
+
+    Args:
+        more: figures that stand beside the metric.
 
     Raises:
         Mistake: where runs of a column cannot be compared by this test.
@@ -120,7 +126,10 @@ def sweep_table(
             cells[best, column] = replace(cells[best, column], is_best=True)
     used = {*rows, *columns}
     averaged = [key for key in varied_keys(jobs) if key not in used and _varies(key, groups.values())]
-    return SweepTable(metric, chosen, rows, columns, row_labels, column_labels, cells, contrasts, averaged, test)
+    beside = [sweep_table(jobs, metric=one, rows=rows, columns=columns) for one in more]
+    return SweepTable(
+        metric, chosen, rows, columns, row_labels, column_labels, cells, contrasts, averaged, test, beside
+    )
 
 
 def _distinct(labels: Iterable[Label]) -> list[Label]:

@@ -105,6 +105,8 @@ class LanguageModeling(pl.LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
     ) -> None:
+        if self.trainer.strategy.handles_gradient_accumulation:  # DeepSpeed's, which holds the gradients and clips them
+            return
         limit = float("inf") if self.gradient_clip is None else self.gradient_clip
         self.latest["grad_norm"] = clip(self.parameters(), limit)
 
