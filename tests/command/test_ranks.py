@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -50,15 +51,13 @@ def finished(home: Path, name: str, *more: str) -> torture.Trial:
 
 def ranks_of(one: torture.Trial) -> list[psutil.Process]:
     """The living ranks of a trial."""
-    found = []
+    found = {}
     for process in psutil.process_iter():
-        try:
-            words = process.cmdline()
-        except psutil.Error:
-            continue
-        if "lmlab.rank" in words and str(one.folder) in " ".join(words) and process.status() != psutil.STATUS_ZOMBIE:
-            found.append(process)
-    return sorted(found, key=lambda process: int(process.environ()["RANK"]))
+        with suppress(psutil.Error, KeyError):  # it ends at any moment
+            words, is_living = process.cmdline(), process.status() != psutil.STATUS_ZOMBIE
+            if is_living and "lmlab.rank" in words and str(one.folder) in " ".join(words):
+                found[int(process.environ()["RANK"])] = process
+    return [found[rank] for rank in sorted(found)]
 
 
 def until(is_time: Callable[[], bool], seconds: float = 20.0) -> bool:
