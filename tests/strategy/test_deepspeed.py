@@ -57,6 +57,13 @@ def test_what_needs_the_gradients_or_all_of_the_state_is_refused(words, said, ti
         rehearse(resolve(config.compose(tiny(*chosen, *words))))
 
 
+def test_a_run_with_a_checkpoint_does_not_change_to_it(tiny, package, tmp_path, capsys):
+    assert cli.run(["train", *tiny("optimizer=adamw", f"output_dir={tmp_path}")]) == 0
+    (run,) = tmp_path.glob("*/*/run.json")
+    assert cli.run(["resume", str(run.parent), "strategy=deepspeed", "trainer.max_steps=4"]) == 2
+    assert "goes on from no checkpoint" in capsys.readouterr().err
+
+
 def test_its_options_and_the_clipping_are_lightning_s(tiny, package, tmp_path):
     words = (
         "strategy=deepspeed",
