@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, no_type_check, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
 IGNORE = -100
@@ -104,6 +105,8 @@ class Batch:
     """Global row numbers [batch] of streams whose state is carried over from the step before; None: every row is fresh."""
     is_start: bool = True
     """Whether carried streams begin anew here, with an empty state."""
+    place: Tensor | None = None
+    """In evaluation: where in its split each target stands, integers as many as targets, from 0; None in training."""
 
 
 # Models.
@@ -318,3 +321,23 @@ class Schedule(Protocol):
 
 
 Metrics = Mapping[str, float]
+
+
+# Results.
+
+
+@no_type_check
+@dataclass(frozen=True)
+class Examples:
+    """What a run's last evaluation found of each example of a split: statistics whose sums give the split's figures."""
+
+    sums: np.ndarray
+    """[examples, statistics], float64."""
+    statistics: tuple[str, ...]
+    """Their names, such as nll, targets, bytes."""
+    scores: Mapping[str, tuple[str, tuple[str, ...]]]
+    """Figure (`loss`) -> its function in lmlab.report.corpus_comparison.SCORES, and the statistics that this takes."""
+    kind: str
+    """What an example is, in the plural: `documents`, `blocks of 112 tokens`."""
+    source: str
+    """A hash: under equal kind and source, examples of equal number are the same text."""

@@ -129,6 +129,15 @@ def test_a_signal_ends_the_run_after_its_step(tmp_path, name, step):
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)] == handlers
 
 
+def test_a_strategy_that_writes_nothing_to_go_on_from_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(files.DurableCheckpointIO, "save_checkpoint", lambda *arguments, **keys: None)
+    stop = At(4, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(
+        Interrupted, match="saves no checkpoint to go on from: started again, the run begins at its start"
+    ):
+        train(tmp_path, before=[stop])
+
+
 def test_a_signal_during_validation_is_heard_after_it(tmp_path):
     stop = At(4, lambda: os.kill(os.getpid(), signal.SIGTERM), "on_validation_batch_end")
     with pytest.raises(Interrupted, match="after step 4"):

@@ -282,6 +282,7 @@ def test_mistakes_about_a_run_that_is_there(say, run):
         ("runs columns=id,modle.dim", "did you mean model.dim?"),
         ("runs val/loss<low", "'low'", "no number"),
         ("rm latest nothing", "no run 'nothing'"),
+        ("report latest test=bootstrap", "test=bootstrap belongs to the table of a sweep"),
         (f"evaluate {run.id[:8]}x", f"no run '{run.id[:8]}x'", run.id),
     ]
     for typed, *words in table:

@@ -3,20 +3,27 @@
 import csv
 import io
 import json
-import sys
-import types
+import re
+from dataclasses import replace
 
 import pytest
 
 from lmlab import cli
+from lmlab.report.execution import DIFFERENCE
 from lmlab.report.job import Job
 from lmlab.run.folder import RunFolder
 
 
 @pytest.fixture
-def sweep(tmp_path, monkeypatch):
+def jobs():
+    """What the sweep below finds in its table."""
+    return []
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch, jobs):
     """Two models x two sizes x three seeds below LMLAB_SWEEPS."""
-    folder, jobs = tmp_path / "sweeps" / "heads", []
+    folder = tmp_path / "sweeps" / "heads"
     for model, base in (("rnn", 2.0), ("lstm", 1.0)):
         for dim in (16, 32):
             for seed in (1, 2, 3):
@@ -32,7 +39,7 @@ def sweep(tmp_path, monkeypatch):
                 jobs.append(Job(len(jobs), {"model": model, "model.dim": dim}, seed, "done", RunFolder(path)))
     (folder / "sweep.sqlite").touch()
     (folder / "command.yaml").touch()
-    monkeypatch.setitem(sys.modules, "lmlab.launcher.table", types.SimpleNamespace(jobs_of=lambda _: jobs))
+    monkeypatch.setattr("lmlab.launcher.table.jobs_of", lambda _: jobs)
     monkeypatch.setenv("LMLAB_SWEEPS", str(tmp_path / "sweeps"))
     monkeypatch.setenv("LMLAB_RUNS", str(tmp_path / "runs"))
     return folder
@@ -69,6 +76,21 @@ def test_rows_and_columns_are_keys_of_the_sweep(sweep, out):
     assert not (sweep / "report.html").exists()
     assert out("heads", "columns=model", "format=markdown").splitlines()[2].startswith("| model.dim | rnn | lstm |")
     assert "averaged over model, model.dim" in out("heads", "rows=null")
+
+
+def test_several_metrics_stand_beside_each_other_and_the_first_is_tested(sweep, out):
+    shown = out("heads", "metric=val/loss,test/accuracy", "rows=model")
+    assert "val/loss (lower is better)" in shown
+    assert re.search(r"model +val/loss +test/accuracy\n", shown)
+    assert "no job has metric=seconds" in out("heads", "metric=val/loss,seconds", code=2)
+
+
+def test_speed_memory_and_losses_stand_beside_where_strategies_vary(sweep, out, jobs):
+    assert "memory_gb" not in out("heads")
+    jobs[:] = [replace(job, varied={**job.varied, "strategy": "ddp"}) for job in jobs]
+    head = next(line for line in out("heads").splitlines() if line.startswith("model"))
+    assert head.split() == ["model", "model.dim", "strategy", "val/loss", "tokens_per_second", "memory_gb", DIFFERENCE]
+    assert "memory_gb" not in out("heads", "metric=val/loss")
 
 
 def test_the_direction_is_the_sweeps_the_figures_or_the_users(sweep, out):

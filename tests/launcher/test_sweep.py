@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lmlab import cli
-from lmlab.launcher.table import Table
+from lmlab import cli, config
+from lmlab.launcher.table import Table, jobs_of
+from lmlab.report.execution import DIFFERENCE, compared
 from lmlab.run.folder import RunFolder
 
 pytestmark = pytest.mark.slow
@@ -194,8 +196,13 @@ def test_a_file_is_a_sweep_without_m(place, tiny, capfd):
 def test_ranks_of_a_jobs_ddp_train_the_jobs_own_values(run, place):
     """Under Hydra's own multirun Lightning's ranks re-run the command line, each with values of its own."""
     swept = ("strategy=ddp", "trainer.devices=1,2", "optimizer=sgd", "optimizer.lr=0.01,0.1", "schedule=constant")
-    code, _, error = run(*swept, "schedule.warmup_steps=0", "sweep.name=ranks", "sweep.parallel=1")
+    more = ("schedule.warmup_steps=0", "trainer.log_every=1", "sweep.name=ranks", "sweep.parallel=1")
+    code, out, error = run(*swept, *more)
     assert code == 0, error
+    assert re.search(r"val/loss +tokens_per_second +memory_gb +train_loss_difference\n", out)
+    differences = [job.figures[DIFFERENCE] for job in compared(jobs_of(place / "sweeps" / "ranks"))]
+    assert len(differences) == 4
+    assert max(differences) < 1e-5
     figures = {
         (row.varied["trainer.devices"], row.varied["optimizer.lr"]): summary(place, "ranks", row)
         for row in rows(place, "ranks")
@@ -206,6 +213,30 @@ def test_ranks_of_a_jobs_ddp_train_the_jobs_own_values(run, place):
         assert figures[1, lr]["tokens"] == figures[2, lr]["tokens"]
     assert figures[2, 0.01]["val/loss"] != pytest.approx(figures[2, 0.1]["val/loss"], rel=1e-5)
     assert len(list(place.glob("sweeps/ranks/lmlab/*/run.json"))) == 4
+
+
+def test_ranks_of_a_trial_train_the_trials_own_values(run, place, tiny):
+    fixed = ("optimizer=sgd", "schedule=constant", "schedule.warmup_steps=0")
+    search = (
+        "optimizer.lr=tag(log,interval(0.001,1))",
+        "sweep.search=random",
+        "sweep.num_trials=2",
+        "sweep.parallel=1",
+    )
+    ranks = ("strategy=ddp", "trainer.devices=2", "logger=wandb", "sweep.name=trials")
+    code, _, error = run(*fixed, *search, *ranks)
+    assert code == 0, error
+    losses = []
+    for row in rows(place, "trials"):
+        rate, folder = row.varied["optimizer.lr"], place / "sweeps" / "trials" / row.run
+        assert config.stored(folder / "ranks" / "config.yaml").optimizer.lr == rate
+        alone = place / f"alone_{row.number}"
+        assert cli.run(["train", *tiny(), *fixed, f"optimizer.lr={rate!r}", f"output_dir={alone}"]) == 0
+        losses.append(summary(place, "trials", row)["val/loss"])
+        assert losses[-1] == pytest.approx(RunFolder(alone / "latest").summary["val/loss"], rel=1e-5)
+    assert losses[0] != pytest.approx(losses[1], rel=1e-4)
+    assert len(list(place.glob("sweeps/trials/lmlab/*/run.json"))) == 2
+    assert len(list(place.glob("sweeps/trials/**/run-*.wandb"))) == 2
 
 
 def test_check_names_every_job_and_what_all_of_them_cost(place, tiny, capfd):

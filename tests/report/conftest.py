@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lmlab.report.job import Job
+from lmlab.types import Examples
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -30,12 +31,16 @@ class Run:
     summary: dict = field(default_factory=dict)
     lines: list = field(default_factory=list)
     samples: dict = field(default_factory=dict)
+    by_example: dict = field(default_factory=dict)
 
     def metrics(self) -> list[dict[str, Any]]:
         return self.lines
 
     def texts(self) -> dict[str, str]:
         return self.samples
+
+    def examples(self, split: str) -> Examples | None:
+        return self.by_example.get(split)
 
 
 @pytest.fixture

@@ -79,7 +79,9 @@ def made(num_micro: int = 1, *, seed: int = 3, clip: float | None = None, smooth
 
 def placed(task: LanguageModeling, *, rank: int = 0, world: int = 1) -> LanguageModeling:
     """The task as on one of several ranks."""
-    strategy = SimpleNamespace(distributed_sampler_kwargs={"rank": rank, "num_replicas": world})
+    strategy = SimpleNamespace(
+        distributed_sampler_kwargs={"rank": rank, "num_replicas": world}, handles_gradient_accumulation=False
+    )
     task.trainer = Mock(spec=pl.Trainer, world_size=world, global_rank=rank, strategy=strategy)
     return task
 
@@ -315,3 +317,13 @@ def test_the_whole_gradient_is_clipped_and_its_norm_before_that_is_known(clip):
     torch.testing.assert_close(
         after, before * (0.01 / float(before.norm()) if clip == 0.01 else 1.0), rtol=1e-3, atol=0
     )
+
+
+def test_gradients_that_deepspeed_holds_are_left_to_it():
+    task = placed(made(clip=0.01))
+    task.trainer.strategy.handles_gradient_accumulation = True
+    task.training_step(Ragged(SIZE)[0, 0], 0).backward()
+    before = [parameter.grad.clone() for parameter in task.parameters()]
+    task.configure_gradient_clipping(torch.optim.SGD(task.parameters(), lr=1.0))
+    assert "grad_norm" not in task.latest
+    assert all(torch.equal(one, parameter.grad) for one, parameter in zip(before, task.parameters()))

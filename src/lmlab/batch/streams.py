@@ -1,5 +1,7 @@
 """Contiguous streams with carried state: truncated backpropagation through time as in Zaremba et al. 2014, section 4.1."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch.utils.data import Dataset
@@ -65,10 +67,7 @@ class StreamChunks(Dataset[Batch]):
 
     def __getitem__(self, key: tuple[int, int]) -> Batch:
         step, micro = key
-        chunk = step % self.num_chunks
-        columns = np.arange(chunk * self.seq_len, min((chunk + 1) * self.seq_len, self.length))
-        rows = self.share.rows(micro)
-        index = np.arange(rows.start, rows.stop)[:, None] * self.length + columns
+        rows, index = self.share.rows(micro), self.places(step, micro)
         inside = index < len(self.tokens)
         targets = np.where(inside, self.tokens[np.minimum(index, len(self.tokens) - 1)].astype(np.int64), IGNORE)
         previous = self.tokens[np.clip(index - 1, 0, len(self.tokens) - 1)].astype(np.int64)
@@ -76,11 +75,20 @@ class StreamChunks(Dataset[Batch]):
         return Batch(
             torch.from_numpy(inputs),
             torch.from_numpy(targets),
-            num_targets=self._num_targets(columns),
+            num_targets=self._num_targets(self._columns(step)),
             document=None if inside.all() else torch.from_numpy(inside.astype(np.int64)),
             rows=torch.arange(rows.start, rows.stop),
-            is_start=chunk == 0,
+            is_start=step % self.num_chunks == 0,
         )
+
+    def places(self, step: int, micro: int) -> Tokens:
+        """Where in the text the targets stand, [batch, time]; places beyond its end are padding."""
+        rows = self.share.rows(micro)
+        return np.arange(rows.start, rows.stop)[:, None] * self.length + self._columns(step)
+
+    def _columns(self, step: int) -> Tokens:
+        chunk = step % self.num_chunks
+        return np.arange(chunk * self.seq_len, min((chunk + 1) * self.seq_len, self.length))
 
     def _num_targets(self, columns: Tokens) -> int:
         """Targets of the chunk over all rows: row r's column c is token r * length + c."""
@@ -100,4 +108,4 @@ class EvalChunks(Dataset[Batch]):
     def __getitem__(self, number: int) -> Batch:
         if number >= len(self):
             raise IndexError(number)
-        return self.chunks[number, 0]
+        return replace(self.chunks[number, 0], place=torch.from_numpy(self.chunks.places(number, 0)))

@@ -82,13 +82,22 @@ class AdjacentWindows(Dataset[Batch]):
         first = number * self.size * self.seq_len
         targets = np.asarray(self.tokens[first : first + self.size * self.seq_len]).astype(np.int64)
         before = self.eos if first == 0 else int(self.tokens[first - 1])
-        return padded(targets, before, self.seq_len)
+        return padded(targets, before, self.seq_len, first)
 
 
-def padded(targets: Tokens, before: int, seq_len: int) -> Batch:
-    """Rows of `seq_len` consecutive targets, the inputs one token behind; the last row filled up with padding."""
+def padded(targets: Tokens, before: int, seq_len: int, first: int) -> Batch:
+    """Rows of `seq_len` consecutive targets, the inputs one token behind; the last row filled up with padding.
+
+    `first`: where in the split the targets begin.
+    """
     missing = -len(targets) % seq_len
     inputs = np.concatenate([[before], targets[:-1], np.zeros(missing, np.int64)]).reshape(-1, seq_len)
     filled = np.concatenate([targets, np.full(missing, IGNORE)]).reshape(-1, seq_len)
     document = torch.from_numpy((filled != IGNORE).astype(np.int64)) if missing else None
-    return Batch(torch.from_numpy(inputs), torch.from_numpy(filled), num_targets=len(targets), document=document)
+    return Batch(
+        torch.from_numpy(inputs),
+        torch.from_numpy(filled),
+        num_targets=len(targets),
+        document=document,
+        place=torch.arange(first, first + filled.size).reshape(filled.shape),
+    )

@@ -134,7 +134,10 @@ class Checkpoint(pl.Callback):
 
     def _stop(self, step: int, asked: int | None) -> None:
         name = "a signal to another rank" if asked is None else signal.Signals(asked).name
-        raise Interrupted(f"stopped by {name} after step {step}; the checkpoint is saved: lmlab resume latest goes on")
+        saved = "the checkpoint is saved: lmlab resume latest goes on"
+        if not self._path(step).exists():
+            saved = "this strategy saves no checkpoint to go on from: started again, the run begins at its start"
+        raise Interrupted(f"stopped by {name} after step {step}; {saved}")
 
     def _remember_best(self, trainer: pl.Trainer, step: int) -> None:
         value = trainer.callback_metrics.get(self.monitor)
@@ -152,12 +155,15 @@ class Checkpoint(pl.Callback):
     def _save(self, trainer: pl.Trainer, step: int) -> None:
         if step == self._saved_step or step == 0:
             return
-        self._write(trainer, self.folder / f"step_{step:08d}.ckpt", weights_only=False)
+        self._write(trainer, self._path(step), weights_only=False)
         self._saved_step = step
         if not trainer.is_global_zero:
             return
         for old in sorted(self.folder.glob("step_*.ckpt"), reverse=True)[max(1, self.keep) :]:
             old.unlink(missing_ok=True)
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step_{step:08d}.ckpt"
 
     def _write(self, trainer: pl.Trainer, path: Path, *, weights_only: bool) -> None:
         try:

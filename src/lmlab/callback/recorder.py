@@ -73,7 +73,8 @@ class Recorder(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         if not trainer.sanity_checking and trainer.state.fn == "fit":
+            found = {name: value for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
             figures = {
-                name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")
-            }
+                name: float(pl_module.latest.get(name, value)) for name, value in found.items()
+            }  # Lightning rounds
             self.sink(pl_module.step, self._now(), figures)

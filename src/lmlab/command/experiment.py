@@ -23,6 +23,7 @@ from lmlab.data.cache import cache_folder
 from lmlab.metric.token_loss import TokenLoss
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.run.store import free_space
+from lmlab.strategy.deepspeed import DeepSpeed, check_machine
 from lmlab.strategy.group import Started
 from lmlab.strategy.sharded import Sharded
 from lmlab.strategy.tensor_parallel import TensorParallel
@@ -87,6 +88,11 @@ class Experiment:
     def is_sharded(self) -> bool:
         """Whether each rank holds pieces of the weights only."""
         return issubclass(configuration.class_of(self.config, "strategy"), Sharded)
+
+    @property
+    def is_deepspeed(self) -> bool:
+        """Whether DeepSpeed clips and applies the gradients, and no checkpoint is kept to go on from."""
+        return issubclass(configuration.class_of(self.config, "strategy"), DeepSpeed)
 
     @property
     def num_ranks(self) -> int:
@@ -202,7 +208,10 @@ def accelerator(name: str, devices: int) -> str:
 
 def check_devices(config: DictConfig) -> None:
     """Several devices and a strategy that shares a step among them belong together."""
-    if issubclass(configuration.class_of(config, "strategy"), SingleDeviceStrategy) and config.trainer.devices > 1:
+    strategy = configuration.class_of(config, "strategy")
+    if issubclass(strategy, DeepSpeed):
+        check_machine(config.trainer.accelerator)
+    if issubclass(strategy, SingleDeviceStrategy) and config.trainer.devices > 1:
         raise Mistake(
             f"trainer.devices={config.trainer.devices} needs a strategy that shares each step among them; set strategy=ddp"
         )
@@ -309,7 +318,8 @@ def build_trainer(
             val_check_interval=trainer.trainer.val_check_interval * num_micro,
             limit_val_batches=1.0,  # the data module limits, over all ranks together
             check_val_every_n_epoch=None,
-            gradient_clip_val=None,  # the task clips, and knows the norm
+            # the task clips, and knows the norm; but DeepSpeed holds the gradients
+            gradient_clip_val=trainer.trainer.gradient_clip_val if experiment.is_deepspeed else None,
             accumulate_grad_batches=num_micro,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,

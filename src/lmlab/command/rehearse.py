@@ -13,6 +13,7 @@ from lmlab.command.experiment import Experiment, build_task, build_trainer, chec
 from lmlab.command.fit import callbacks, quiet, weights_for
 from lmlab.command.size import loss_of
 from lmlab.model.transformer import Transformer
+from lmlab.optimizer.muon import Muon
 from lmlab.run.folder import RunFolder
 from lmlab.run.loggers import Loggers
 from lmlab.run.metrics_log import MetricsLog
@@ -66,12 +67,30 @@ def check_state(experiment: Experiment, task: Any) -> None:
 def check_strategy(experiment: Experiment, task: Any) -> None:
     """What does not go together with weights in pieces, before a process is started."""
     strategy = configuration.class_of(experiment.config, "strategy")
+    if experiment.is_deepspeed:
+        check_deepspeed(experiment)
     if not issubclass(strategy, Sharded):
         return
     if issubclass(strategy, TensorParallel):
         check_heads(task.model, experiment.num_ranks)
     if experiment.config.ema.decay is not None:
         raise Mistake("ema.decay does not work with weights in pieces; set ema.decay=null or strategy=ddp")
+
+
+def check_deepspeed(experiment: Experiment) -> None:
+    """It holds gradients and optimizer state as flat pieces, of which lmlab sees nothing."""
+    config, share = experiment.config, experiment.share
+    if share.num_micro > 1:
+        raise Mistake(
+            "strategy=deepspeed computes a step in one pass; "
+            f"set batch.micro_size={share.size // share.world}, or choose strategy=fsdp"
+        )
+    if issubclass(configuration.class_of(config, "optimizer"), Muon):
+        raise Mistake("optimizer=muon needs whole matrices, and strategy=deepspeed has none; choose optimizer=adamw")
+    if config.guard.on_nan == "skip":
+        raise Mistake("guard.on_nan=skip does not work with strategy=deepspeed; set guard.on_nan=stop")
+    if config.ema.decay is not None:
+        raise Mistake("ema.decay does not work with strategy=deepspeed; set ema.decay=null or strategy=ddp")
 
 
 def check_heads(model: Any, ranks: int) -> None:

@@ -11,10 +11,15 @@ def main(arguments: list[str]) -> int:
     flags, words = front.split(arguments)
     if flags.help:
         return front.usage(
-            "lmlab report [RUN | SWEEP] [metric=KEY] [rows=KEY,KEY] [columns=KEY,KEY] [format=text|markdown|latex|csv]",
+            "lmlab report [RUN | SWEEP] [metric=KEY,...] [rows=KEY,...] [columns=KEY,...] [test=seed|bootstrap|randomisation] "
+            "[direction=minimize|maximize] [format=text|markdown|latex|csv]",
             "Writes report.html from the folder of a run or a sweep and prints its path; of a sweep, also the table:",
-            "mean and 95 % interval over seeds, marked where significantly best, with the runs behind each number.",
+            "mean and 95 % interval over seeds, marked where significantly best, with the runs behind each number;",
+            "of several metrics the first is tested, over seeds or, with test=bootstrap or test=randomisation, over the",
+            "examples of the split, also of one seed. Where strategy, devices or precision vary, speed, memory and the",
+            "difference of the losses stand beside it.",
             "  lmlab report sweeps/heads metric=val/loss rows=model columns=data format=latex",
+            "  lmlab report sweeps/heads metric=test/loss rows=model test=bootstrap",
         )
     from lmlab.launcher.find import find_sweep, newest_sweep
 

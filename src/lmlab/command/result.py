@@ -1,4 +1,4 @@
-"""What a finished fit leaves: the best checkpoint's figures on every split, baselines, samples, the weights' hash, a page."""
+"""What a finished fit leaves: the best checkpoint's figures on every split and by example, baselines, samples, a hash."""
 
 import logging
 import resource
@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from lmlab import config as configuration
+from lmlab.command.by_example import keep_by_example, write_examples
 from lmlab.command.experiment import Experiment, draw
 from lmlab.command.size import flops_per_token
 from lmlab.metric.baseline import baselines
@@ -31,6 +32,7 @@ def conclude(
 ) -> dict[str, Any]:
     """Evaluates the last and the best weights, and gathers summary.json."""
     config, strategy = experiment.config, trainer.strategy
+    keep_by_example(experiment, task)
     last = {name: tensor.clone() for name, tensor in strategy.lightning_module_state_dict().items()}
     evaluated = measured(trainer, task, data, "val") if len(experiment.arrays.val) else {}
     summary: dict[str, Any] = {
@@ -56,6 +58,7 @@ def conclude(
     texts = sampler.sample(task)
     if not trainer.is_global_zero:
         return summary
+    write_examples(experiment, run, task, summary)
     summary["baselines"] = baselines_of(experiment)
     run.write_text("final", SAMPLE_BREAK.join(texts))
     loggers.log_text("samples/final", SAMPLE_BREAK.join(texts), task.step)
@@ -64,10 +67,11 @@ def conclude(
 
 
 def measured(trainer: pl.Trainer, task: Any, data: Any, split: str) -> dict[str, float]:
-    """The figures of a split under the weights as they are."""
+    """The figures of a split under the weights as they are; where the task knows one in double precision, in that."""
     evaluate = trainer.test if split == "test" else trainer.validate
     evaluate(task, datamodule=data, verbose=False)
-    return {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith(f"{split}/")}
+    found = {name: value for name, value in trainer.callback_metrics.items() if name.startswith(f"{split}/")}
+    return {name: float(task.latest.get(name, value)) for name, value in found.items()}
 
 
 def is_better(run: RunFolder, best: Path, evaluated: dict[str, Any], config: Any) -> bool:

@@ -57,6 +57,8 @@ def main(arguments: list[str]) -> int:
     experiment = resolve(config)
     rehearse(experiment)
     step = max(map(step_of, saved_steps(run.checkpoints)), default=0)
+    if step and experiment.is_deepspeed:
+        raise Mistake("strategy=deepspeed goes on from no checkpoint of lmlab's; choose strategy=ddp or strategy=fsdp")
     if overrides and experiment.has_end and step >= experiment.horizon.total_steps:
         raise Mistake(f"{run.path} is at step {step} already; set trainer.max_steps above that")
     if overrides:

@@ -1,4 +1,7 @@
-"""The table of a sweep, as `lmlab report SWEEP metric=val/loss rows=model columns=data format=latex` asks for it."""
+"""The table of a sweep, as `lmlab report SWEEP metric=val/loss rows=model columns=data format=latex` asks for it.
+
+Of several metrics the first is tested, and the others stand beside it.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -11,31 +14,35 @@ from lmlab.types import Mistake
 if TYPE_CHECKING:
     from lmlab.report.job import Job
 
-KEYS = ("metric", "rows", "columns", "direction", "format")
+KEYS = ("metric", "rows", "columns", "direction", "test", "format")
 
 
 def report_sweep(folder: Path, words: Sequence[str]) -> int:
     """Prints the sweep's table; as text, it also writes its page and prints the path."""
     from lmlab.launcher.table import jobs_of
+    from lmlab.report.execution import compared, figures_for
     from lmlab.report.job import varied_keys
     from lmlab.report.sweep_format import FORMATS
     from lmlab.report.sweep_html import write_sweep_report
     from lmlab.report.sweep_table import direction_of, sweep_table
 
-    jobs, chosen = jobs_of(folder), settings(words)
+    jobs, chosen = compared(jobs_of(folder)), settings(words)
     own_metric, own_direction = optimised(jobs)
-    metric, keys = chosen.get("metric") or own_metric, varied_keys(jobs)
+    metric, *more = listed(chosen.get("metric")) or [own_metric, *figures_for(jobs)]
+    keys = varied_keys(jobs)
     columns = listed(chosen.get("columns"))
     rows = listed(chosen["rows"]) if "rows" in chosen else [key for key in keys if key not in columns]
-    check(jobs, metric=metric, rows=rows, columns=columns)
+    check(jobs, metrics=[metric, *(more if "metric" in chosen else [])], rows=rows, columns=columns)
     usual = own_direction if own_direction and metric == own_metric else direction_of(metric)
     form = one_of("format", chosen, list(FORMATS))
     direction: Any = one_of("direction", chosen, [usual, "minimize", "maximize"])
-    table = sweep_table(jobs, metric=metric, rows=rows, columns=columns, direction=direction)
+    test: Any = one_of("test", chosen, ["seed", "bootstrap", "randomisation"])
+    table = sweep_table(jobs, metric=metric, rows=rows, columns=columns, direction=direction, more=more, test=test)
     sys.stdout.write(FORMATS[form](table))
     if form == "text":
         name = folder.resolve().name
-        page = write_sweep_report(folder, jobs, name=name, metric=metric, direction=table.direction)
+        test = "seed" if columns else test  # the page has no columns: its rows may differ in their examples
+        page = write_sweep_report(folder, jobs, name=name, metric=metric, direction=table.direction, test=test)
         sys.stdout.write(f"\n{page}\n")
     return 0
 
@@ -54,13 +61,14 @@ def listed(value: str | None) -> list[str]:
     return [] if value in (None, "", "null") else [key.strip() for key in str(value).strip("[]").split(",")]
 
 
-def check(jobs: Sequence["Job"], *, metric: str, rows: Sequence[str], columns: Sequence[str]) -> None:
+def check(jobs: Sequence["Job"], *, metrics: Sequence[str], rows: Sequence[str], columns: Sequence[str]) -> None:
     """Refuses what no job of the sweep has."""
     from lmlab.report.job import varied_keys
 
     figures = sorted({key for job in jobs for key in job.figures})
-    if figures and metric not in figures:
-        raise Mistake(f"no job has metric={metric}; {configuration.nearest(metric, figures)}")
+    for metric in metrics:
+        if figures and metric not in figures:
+            raise Mistake(f"no job has metric={metric}; {configuration.nearest(metric, figures)}")
     keys = varied_keys(jobs)
     for axis, wanted in (("rows", rows), ("columns", columns)):
         for key in wanted:

@@ -24,6 +24,10 @@ class Paired:
     estimate: Estimate
     p: float
 
+    @property
+    def difference(self) -> float:
+        return self.estimate.mean
+
 
 def paired(a: Mapping[int | None, float], b: Mapping[int | None, float]) -> Paired | None:
     """Compare two configurations by the seeds that both have; None where those are fewer than two."""

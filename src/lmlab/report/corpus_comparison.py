@@ -6,7 +6,8 @@ that is equal to what was seen counts as well (Noreen 1989), since by accuracy m
 tails, as all p here, where sacrebleu's is of one, about half.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,23 @@ def accuracy(totals: Array) -> Array:
     return _ratio(totals[:, 0], totals[:, 1])
 
 
+def mean(totals: Array) -> Array:
+    """Statistics: a sum, such as of losses, and of how many."""
+    return _ratio(totals[:, 0], totals[:, 1])
+
+
+def perplexity(totals: Array) -> Array:
+    """Statistics: nats, of how many tokens or words."""
+    with np.errstate(over="ignore"):
+        found: Array = np.exp(mean(totals))
+    return found
+
+
+def bits(totals: Array) -> Array:
+    """Statistics: nats, of how many bytes."""
+    return mean(totals) / math.log(2)
+
+
 def f1(totals: Array) -> Array:
     """Statistics: true positives, false positives, false negatives; 2 tp / (2 tp + fp + fn)."""
     right, false, missed = totals.T
@@ -92,6 +110,10 @@ def bleu(totals: Array) -> Array:
         brevity = np.minimum(0.0, 1 - reference / length)
     found: Array = np.where(length > 0, 100 * np.exp(logs + np.where(length > 0, brevity, 0.0)), 0.0)
     return found
+
+
+SCORES: Mapping[str, Score] = {one.__name__: one for one in (mean, perplexity, bits, accuracy, f1, bleu)}
+"""By the names under which runs keep them."""
 
 
 def _scores(a: Array, b: Array, score: Score) -> tuple[float, float]:

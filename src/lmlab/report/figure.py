@@ -20,6 +20,11 @@ def figure(value: Any) -> str:
     return f"{value:,.{digits}f}"
 
 
+def p_value(p: float) -> str:
+    """Three decimals, or an upper bound."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def short(value: float | int) -> str:
     """For the marks of an axis and for tiles: 12k, 3.4M, 0.002."""
     if not math.isfinite(value):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -25,13 +25,15 @@ class Job:
     """queued, running, done, failed, pruned."""
     run: Record | None
     """The run folder; None before it started."""
+    derived: Mapping[str, float] = field(default_factory=dict)
+    """Figures that it takes other jobs to know."""
 
     @cached_property
     def figures(self) -> Mapping[str, float | int]:
         """The numbers of the run's summary; read once, since a table asks for them again and again."""
         if self.run is None:
             return {}
-        numbers = flat(self.run.summary).items()
+        numbers = {**flat(self.run.summary), **self.derived}.items()
         return {key: value for key, value in numbers if isinstance(value, (int, float)) and not isinstance(value, bool)}
 
     def label(self, keys: Iterable[str]) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from lmlab.types import Examples
+
 
 @runtime_checkable
 class Record(Protocol):
@@ -45,6 +47,8 @@ class Record(Protocol):
     def metrics(self) -> Sequence[Mapping[str, Any]]: ...
 
     def texts(self) -> Mapping[str, str]: ...
+
+    def examples(self, split: str) -> Examples | None: ...
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

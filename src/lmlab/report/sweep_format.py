@@ -2,15 +2,18 @@
 
 import csv
 import io
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 
 from rich.cells import cell_len
 
-from lmlab.report.comparison import sign_flip
-from lmlab.report.figure import figure
+from lmlab.report.comparison import Paired, sign_flip
+from lmlab.report.execution import MEANINGS
+from lmlab.report.figure import figure, p_value
 from lmlab.report.job import Job, brief, counted
+from lmlab.report.over_examples import OverExamples, shown
 from lmlab.report.statistics import ALPHA, Estimate, bootstrap, seeds_needed
 from lmlab.report.sweep_table import Cell, Contrast, Label, SweepTable
 
@@ -23,6 +26,13 @@ LATEX = {
 }  # fmt: skip
 
 BLANK = "–"
+
+TESTS = {
+    "seed": "paired t test over common seeds",
+    "bootstrap": "paired bootstrap over examples",
+    "randomisation": "approximate randomisation over examples",
+}
+"""What the values of `test` are called."""
 
 
 def text(table: SweepTable) -> str:
@@ -59,14 +69,15 @@ def latex(table: SweepTable) -> str:
     lines += [rf"\begin{{tabular}}{{{'l' * len(names)}{'r' * len(heads)}}}", r"\toprule"]
     if table.column_keys:
         over = escape(", ".join(table.column_keys))
-        lines.append(f"{' & ' * len(names)}\\multicolumn{{{len(heads)}}}{{c}}{{{over}}} \\\\")
-        lines.append(rf"\cmidrule(lr){{{len(names) + 1}-{len(names) + len(heads)}}}")
+        width = len(table.columns)
+        rest = " & " * (len(heads) - width)
+        lines.append(f"{' & ' * len(names)}\\multicolumn{{{width}}}{{c}}{{{over}}}{rest} \\\\")
+        lines.append(rf"\cmidrule(lr){{{len(names) + 1}-{len(names) + width}}}")
     lines += [" & ".join([*names, *heads]) + r" \\", r"\midrule"]
     for row in table.rows:
         cells = [table.cells.get((row, column)) for column in table.columns]
-        lines.append(
-            " & ".join([*(escape(brief(value)) for value in row), *(_in_latex(cell) for cell in cells)]) + r" \\"
-        )
+        words = [*(escape(brief(value)) for value in row), *(_in_latex(cell) for cell in cells)]
+        lines.append(" & ".join([*words, *map(math_of, beside(table, row))]) + r" \\")
         lines += [f"% {', '.join(column)}: {_runs(cell.jobs)}" for column, cell in zip(table.columns, cells) if cell]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
@@ -76,22 +87,29 @@ def to_csv(table: SweepTable) -> str:
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
     states = list(counted([job for cell in table.cells.values() for job in cell.jobs]))
-    reasons = list(dict.fromkeys(reason for cell in table.cells.values() for reason in cell.left_out))
+    cells = [cell for one in (table, *table.more) for cell in one.cells.values()]
+    reasons = list(dict.fromkeys(reason for cell in cells for reason in cell.left_out))
     reasons = [reason for reason in reasons if reason not in states]
     numbers = ["n", "mean", "sd", "low", "high", "bootstrap_low", "bootstrap_high"]
     keys = [*table.row_keys, *table.column_keys]
-    writer.writerow([*keys, "metric", *numbers, "is_best", *states, *reasons, "seeds", "runs"])
-    for row in table.rows:
-        for column in table.columns:
-            cell = table.cells.get((row, column))
-            if cell is not None:
-                count = counted(cell.jobs)
-                counts = [*(count.get(state, 0) for state in states), *(cell.left_out.get(r, 0) for r in reasons)]
-                seeds = " ".join(map(str, cell.by_seed))
-                runs = " ".join(job.run.id for job in cell.jobs if job.run is not None)
-                is_best = str(cell.is_best).lower()
-                writer.writerow([*row, *column, table.metric, *_numbers(cell), is_best, *counts, seeds, runs])
+    tests = ["is_best", "test", "best_minus_this", "p_holm"]
+    writer.writerow([*keys, "metric", *numbers, *tests, *states, *reasons, "seeds", "runs"])
+    for row, column, one in itertools.product(table.rows, table.columns, (table, *table.more)):
+        cell = one.cells.get((row, column))
+        if cell is not None:
+            count = counted(cell.jobs)
+            counts = [*(count.get(state, 0) for state in states), *(cell.left_out.get(r, 0) for r in reasons)]
+            seeds = " ".join(map(str, cell.by_seed))
+            runs = " ".join(job.run.id for job in cell.jobs if job.run is not None)
+            tested = _tested(table, row, column) if one is table else [""] * len(tests)
+            writer.writerow([*row, *column, one.metric, *_numbers(cell), *tested, *counts, seeds, runs])
     return target.getvalue()
+
+
+def _tested(table: SweepTable, row: Label, column: Label) -> list[str | float]:
+    """Whether the cell is best, by which test, the column's best minus it, and p of that."""
+    found = [(one.paired.difference, one.p) for one in table.contrasts.get(column, ()) if one.other == row]
+    return [str(table.cells[row, column].is_best).lower(), table.test, *(found[0] if found else ("", ""))]
 
 
 FORMATS: dict[str, Callable[[SweepTable], str]] = {"text": text, "markdown": markdown, "latex": latex, "csv": to_csv}
@@ -102,6 +120,12 @@ def figures(cell: Cell) -> str:
     left = ", ".join(f"{count} {reason}" for reason, count in cell.left_out.items())
     shown = BLANK if cell.estimate is None else f"{plus_minus(cell.estimate)} ({cell.estimate.n})"
     return f"{shown} {left}" if left else shown
+
+
+def beside(table: SweepTable, row: Label) -> list[str]:
+    """The other figures of a row, a column each."""
+    cells = [one.cells.get((row, column)) for one in table.more for column in table.columns]
+    return [BLANK if cell is None or cell.estimate is None else plus_minus(cell.estimate) for cell in cells]
 
 
 def plus_minus(estimate: Estimate) -> str:
@@ -129,12 +153,22 @@ def remarks(table: SweepTable, *, star: str) -> Iterator[str]:
     if table.averaged:
         yield f"averaged over {', '.join(table.averaged)}; rows={','.join([*table.row_keys, *table.averaged])} shows each"
     if any(cell.is_best for cell in table.cells.values()):
-        tested = "paired t test over common seeds, Holm-corrected"
-        yield f"{star}: better than every other of its column ({tested}, p < {ALPHA})"
+        yield f"{star}: better than every other of its column ({TESTS[table.test]}, Holm-corrected, p < {ALPHA})"
     elif any(table.contrasts.values()):
-        yield f"nothing is significantly better than every other of its column (p < {ALPHA}, Holm-corrected)"
+        by = "" if table.test == "seed" else f" ({TESTS[table.test]})"
+        yield f"nothing is significantly better than every other of its column (p < {ALPHA}, Holm-corrected){by}"
     elif len(table.rows) > 1:
-        yield "nothing can be tested yet: it takes two seeds that both configurations have"
+        yield _untested(table)
+    if table.test != "seed" and any(table.contrasts.values()):
+        yield "over examples: their statistics averaged over a configuration's runs; what other text would show, not other seeds"
+    yield from (MEANINGS[one.metric] for one in (table, *table.more) if one.metric in MEANINGS)
+
+
+def _untested(table: SweepTable) -> str:
+    if table.test != "seed":
+        return "nothing can be tested yet: it takes two configurations that are done"
+    more = "; test=bootstrap compares over examples" if table.metric.rpartition("/")[0] in ("val", "test") else ""
+    return f"nothing can be tested yet: it takes two seeds that both configurations have{more}"
 
 
 def comparisons(table: SweepTable) -> Iterator[str]:
@@ -148,11 +182,13 @@ def comparisons(table: SweepTable) -> Iterator[str]:
 
 
 def comparison(contrast: Contrast) -> str:
-    """One line: the difference with its interval, p by both tests, and what it would take to be sure of it."""
-    difference = contrast.paired.estimate
-    shown = f"{name(contrast.best)} − {name(contrast.other)}: {plus_minus(difference)} ({difference.n} seeds)"
-    flips = p_value(sign_flip(contrast.paired.differences))
-    return f"{shown}, p = {p_value(contrast.p)}, by sign flips alone {flips}{_more(contrast)}"
+    """One line: the difference with its interval, p, and, over seeds, what it would take to be sure of it."""
+    over, which = contrast.paired, f"{name(contrast.best)} − {name(contrast.other)}"
+    if isinstance(over, OverExamples):
+        return f"{which}: {shown(over)}, p = {p_value(contrast.p)}"
+    flips = p_value(sign_flip(over.differences))
+    difference = f"{which}: {plus_minus(over.estimate)} ({over.estimate.n} seeds)"
+    return f"{difference}, p = {p_value(contrast.p)}, by sign flips alone {flips}{_more(over, contrast.p)}"
 
 
 def name(label: Label) -> str:
@@ -160,18 +196,13 @@ def name(label: Label) -> str:
     return " ".join(map(brief, filter(None, label))) or "all"
 
 
-def p_value(p: float) -> str:
-    """Three decimals, or an upper bound."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _more(contrast: Contrast) -> str:
-    if contrast.p < ALPHA:
+def _more(over: Paired, p: float) -> str:
+    if p < ALPHA:
         return ""
-    needed = seeds_needed(contrast.paired.differences)
+    needed = seeds_needed(over.differences)
     if needed is None:
         return "; no number of seeds up to 1,000 would show such a difference"
-    more = max(0, needed - contrast.paired.estimate.n)
+    more = max(0, needed - over.estimate.n)
     if more == 0:
         return ""
     return f"; about {more} more {'seed' if more == 1 else 'seeds'} would show a difference such as this (power 0.8)"
@@ -188,7 +219,8 @@ def _grid(table: SweepTable, shown: Callable[[Cell, int], str], notes: Sequence[
     yield [*table.row_keys, *_heads(table)]
     for row in table.rows:
         cells = [table.cells.get((row, column)) for column in table.columns]
-        yield [*map(brief, row), *(shown(cell, numbers[id(cell)]) if cell is not None else BLANK for cell in cells)]
+        own = [shown(cell, numbers[id(cell)]) if cell is not None else BLANK for cell in cells]
+        yield [*map(brief, row), *own, *beside(table, row)]
 
 
 def _aligned(lines: Sequence[Sequence[str]], num_keys: int) -> list[str]:
@@ -204,7 +236,10 @@ def _aligned(lines: Sequence[Sequence[str]], num_keys: int) -> list[str]:
 
 
 def _heads(table: SweepTable) -> list[str]:
-    return [(", ".join(map(brief, column)) or BLANK) if table.column_keys else table.metric for column in table.columns]
+    names = [", ".join(map(brief, column)) or BLANK for column in table.columns]
+    if not table.column_keys:
+        return [one.metric for one in (table, *table.more)]
+    return [*names, *(f"{one.metric} {name}" for one in table.more for name in names)]
 
 
 def _runs(jobs: Sequence[Job]) -> str:
@@ -230,12 +265,20 @@ def _numbers(cell: Cell) -> list[float | int | str]:
 def _in_latex(cell: Cell | None) -> str:
     if cell is None or cell.estimate is None:
         return "--" if cell is None else escape(figures(cell)).replace(BLANK, "--")
-    number = plus_minus(cell.estimate).replace(",", "{,}").replace("±", r"\pm")
-    number = re.sub(r"e([+-]\d+)", lambda match: rf" \times 10^{{{int(match[1])}}}", number)
-    bold = rf"\boldmath${number}$" if cell.is_best else f"${number}$"
+    number = math_of(plus_minus(cell.estimate))
+    bold = rf"\boldmath{number}" if cell.is_best else number
     left = "".join(f", {count} {escape(reason)}" for reason, count in cell.left_out.items())
     shown = rf"{{{bold}}}" if cell.is_best else bold
     return f"{shown} ({cell.estimate.n}{left})"
+
+
+def math_of(shown: str) -> str:
+    """A number as LaTeX's mathematics."""
+    if shown == BLANK:
+        return "--"
+    number = shown.replace(",", "{,}").replace("±", r"\pm")
+    number = re.sub(r"e([+-]\d+)", lambda match: rf" \times 10^{{{int(match[1])}}}", number)
+    return f"${number}$"
 
 
 def escape(value: str) -> str:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lmlab.report.execution import compared, figures_for
 from lmlab.report.figure import duration, figure, short
 from lmlab.report.html import command, document, escape, tile, write_page
 from lmlab.report.importance import SEED, importance
@@ -18,8 +19,8 @@ from lmlab.report.parallel import Line, parallel
 from lmlab.report.scatter import Dot, scatter
 from lmlab.report.statistics import bootstrap
 from lmlab.report.sweep_curves import ROLES, curves
-from lmlab.report.sweep_format import comparisons, name, plus_minus, remarks
-from lmlab.report.sweep_table import OPEN, Cell, Direction, Label, SweepTable, sweep_table
+from lmlab.report.sweep_format import TESTS, beside, comparisons, name, plus_minus, remarks
+from lmlab.report.sweep_table import OPEN, Cell, Direction, Label, SweepTable, Test, sweep_table
 
 RELOAD = 30
 """Seconds after which the page of a sweep that is not done loads itself again."""
@@ -70,14 +71,20 @@ class _Sweep:
         return f'<a href="{escape(target)}" title="{escape(job.run.id)}">{escape(text)}</a>'
 
 
-def write_sweep_report(folder: Path, jobs: Sequence[Job], *, name: str, metric: str, direction: Direction) -> Path:
+def write_sweep_report(
+    folder: Path, jobs: Sequence[Job], *, name: str, metric: str, direction: Direction, test: Test = "seed"
+) -> Path:
     """Write report.html into the sweep's folder, at once."""
-    return write_page(folder / "report.html", sweep_page(folder, jobs, name=name, metric=metric, direction=direction))
+    page = sweep_page(folder, jobs, name=name, metric=metric, direction=direction, test=test)
+    return write_page(folder / "report.html", page)
 
 
-def sweep_page(folder: Path, jobs: Sequence[Job], *, name: str, metric: str, direction: Direction) -> str:
+def sweep_page(
+    folder: Path, jobs: Sequence[Job], *, name: str, metric: str, direction: Direction, test: Test = "seed"
+) -> str:
     """The whole page; links are relative to the folder."""
-    table = sweep_table(jobs, metric=metric, rows=varied_keys(jobs), direction=direction)
+    jobs, keys = compared(jobs), varied_keys(jobs)
+    table = sweep_table(jobs, metric=metric, rows=keys, direction=direction, test=test, more=figures_for(jobs))
     sweep = _Sweep(folder, name, ordered(jobs), table)
     sections = (_header, _configurations, _comparisons, _curves, _importance, _parallel, _costs, _unfinished, _tables)
     body = "\n".join(part for section in sections for part in section(sweep))
@@ -108,13 +115,15 @@ def _configurations(sweep: _Sweep) -> Iterator[str]:
         return
     keys = "".join(f"<th>{escape(key)}</th>" for key in sweep.table.row_keys)
     heads = "".join(f'<th class="number">{escape(head)}</th>' for head in ("mean ± t", "n", "sd", "bootstrap"))
-    yield f'<div class="scroll"><table class="sweep"><tr>{keys}{heads}<th></th><th>runs by seed</th></tr>'
+    more = "".join(f'<th class="number">{escape(one.metric)}</th>' for one in sweep.table.more)
+    yield f'<div class="scroll"><table class="sweep"><tr>{keys}{heads}<th></th>{more}<th>runs by seed</th></tr>'
     place = _places(sweep)
     for row, cell in sweep.cells.items():
         values = "".join(f"<td>{escape(brief(value))}</td>" for value in row)
         runs = " ".join(sweep.link(job, _replicate(job)) for job in cell.jobs)
         role = ' class="own"' if cell.is_best else ""
-        yield f'<tr{role}>{values}{_numbers(cell)}{_interval(cell, place)}<td class="runs">{runs}</td></tr>'
+        more = "".join(f'<td class="number">{escape(figure)}</td>' for figure in beside(sweep.table, row))
+        yield f'<tr{role}>{values}{_numbers(cell)}{_interval(cell, place)}{more}<td class="runs">{runs}</td></tr>'
     yield "</table></div>"
     for remark in remarks(sweep.table, star="bold"):
         yield f'<p class="about">{escape(remark[0].upper() + remark[1:])}.</p>'
@@ -164,7 +173,8 @@ def _interval(cell: Cell, places: Places) -> str:
 def _comparisons(sweep: _Sweep) -> Iterator[str]:
     lines = list(comparisons(sweep.table))
     if lines:
-        yield "<h2>Is the best better?<small>best − other, by paired t test with Holm's correction</small></h2>"
+        by = f"{TESTS[sweep.table.test]}, with Holm's correction"
+        yield f"<h2>Is the best better?<small>best − other, by {by}</small></h2>"
         yield f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
 
 
@@ -268,5 +278,6 @@ def _tables(sweep: _Sweep) -> Iterator[str]:
         return
     yield "<h2>Tables for a paper</h2>"
     chosen = [f"metric={sweep.metric}", f"rows={keys[0]}", *([f"columns={keys[1]}"] if len(keys) > 1 else [])]
+    chosen += [] if sweep.table.test == "seed" else [f"test={sweep.table.test}"]
     for form in ("latex", "markdown", "csv"):
         yield command(shlex.join(["lmlab", "report", str(sweep.folder), *chosen, f"format={form}"]))

@@ -3,8 +3,9 @@
 Seeds are replicates: they are averaged, and are never a row or a column. Where a cell holds several settings of the other
 keys, these are averaged within each seed first, over the seeds that have them all, so that the interval is still over
 seeds. What is not in a figure is counted beside it: jobs that failed, were pruned or are not done, values that are not
-finite. The best of a column is marked where the paired t test over common seeds finds it better than every other,
-Holm-corrected over those tests, all of its own values are finite, and no other has yet to deliver.
+finite. The best of a column is marked where a paired test (the t test over common seeds, or one over the examples of the
+split) finds it better than every other, Holm-corrected over those tests, all of its own values are finite, and no other has
+yet to deliver.
 """
 
 import math
@@ -15,9 +16,13 @@ from typing import Literal
 
 from lmlab.report.comparison import Paired, holm, paired
 from lmlab.report.job import Job, ordered, varied_keys
+from lmlab.report.over_examples import TESTS, OverExamples, over_examples, pooled
+from lmlab.report.record import Record
 from lmlab.report.statistics import ALPHA, Estimate, estimate
 
 Direction = Literal["minimize", "maximize"]
+
+Test = Literal["seed", "bootstrap", "randomisation"]
 
 Label = tuple[str, ...]
 """The values of the row's keys, or of the column's."""
@@ -56,9 +61,9 @@ class Contrast:
 
     best: Label
     other: Label
-    paired: Paired
+    paired: Paired | OverExamples
     p: float
-    """Of the paired t test, Holm-corrected over the column."""
+    """Of the test, Holm-corrected over the column."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,9 @@ class SweepTable:
     """By column, the nearest first."""
     averaged: Sequence[str]
     """Keys that vary within a cell."""
+    test: Test = "seed"
+    more: Sequence["SweepTable"] = ()
+    """Other figures of the same rows and columns, shown beside; nothing is tested on them."""
 
 
 def direction_of(metric: str) -> Direction:
@@ -92,8 +100,17 @@ def sweep_table(
     rows: Sequence[str],
     columns: Sequence[str] = (),
     direction: Direction | None = None,
+    test: Test = "seed",
+    more: Sequence[str] = (),
 ) -> SweepTable:
-    """The jobs by the values of these keys."""
+    """The jobs by the values of these keys.
+
+    Args:
+        more: figures that stand beside the metric.
+
+    Raises:
+        Mistake: where runs of a column cannot be compared by this test.
+    """
     chosen = direction or direction_of(metric)
     groups: dict[tuple[Label, Label], list[Job]] = {}
     for job in ordered(jobs):
@@ -104,12 +121,15 @@ def sweep_table(
     for column in column_labels:
         own = {row: cells[row, column] for row in row_labels if (row, column) in cells}
         best = _best(own, chosen)
-        contrasts[column] = _contrasts(own, best)
+        contrasts[column] = _contrasts(own, best, metric, test)
         if best is not None and _is_significant(own, best, contrasts[column], chosen):
             cells[best, column] = replace(cells[best, column], is_best=True)
     used = {*rows, *columns}
     averaged = [key for key in varied_keys(jobs) if key not in used and _varies(key, groups.values())]
-    return SweepTable(metric, chosen, rows, columns, row_labels, column_labels, cells, contrasts, averaged)
+    beside = [sweep_table(jobs, metric=one, rows=rows, columns=columns) for one in more]
+    return SweepTable(
+        metric, chosen, rows, columns, row_labels, column_labels, cells, contrasts, averaged, test, beside
+    )
 
 
 def _distinct(labels: Iterable[Label]) -> list[Label]:
@@ -146,15 +166,38 @@ def _best(cells: Mapping[Label, Cell], direction: Direction) -> Label | None:
     return choose(means, key=lambda row: means[row])
 
 
-def _contrasts(cells: Mapping[Label, Cell], best: Label | None) -> list[Contrast]:
-    """The best against every other that has enough seeds in common with it."""
+def _contrasts(cells: Mapping[Label, Cell], best: Label | None, metric: str, test: Test) -> list[Contrast]:
+    """The best against every other: over the seeds that both have, if these are enough, or over examples."""
     if best is None:
         return []
-    found = {row: paired(cells[best].by_seed, cell.by_seed) for row, cell in cells.items() if row != best}
-    tested = {row: one for row, one in found.items() if one is not None}
+    tested: Mapping[Label, Paired | OverExamples] = (
+        _over_seeds(cells, best) if test == "seed" else _over_examples(cells, best, metric, test)
+    )
     corrected = holm([one.p for one in tested.values()])
     contrasts = [Contrast(best, row, one, p) for (row, one), p in zip(tested.items(), corrected)]
-    return sorted(contrasts, key=lambda contrast: abs(contrast.paired.estimate.mean))
+    return sorted(contrasts, key=lambda contrast: abs(contrast.paired.difference))
+
+
+def _over_seeds(cells: Mapping[Label, Cell], best: Label) -> dict[Label, Paired]:
+    found = {row: paired(cells[best].by_seed, cell.by_seed) for row, cell in cells.items() if row != best}
+    return {row: one for row, one in found.items() if one is not None}
+
+
+def _over_examples(cells: Mapping[Label, Cell], best: Label, metric: str, test: Test) -> dict[Label, OverExamples]:
+    """By the runs whose values are in the figures."""
+    others = [row for row, cell in cells.items() if row != best and cell.estimate is not None]
+    if not others:
+        return {}
+    first = pooled(_counted(cells[best], metric), metric=metric)
+    return {
+        row: over_examples(first, pooled(_counted(cells[row], metric), metric=metric), test=TESTS[test])
+        for row in others
+    }
+
+
+def _counted(cell: Cell, metric: str) -> list[Record]:
+    jobs = [job for job in cell.jobs if job.state == "done" and job.seed in cell.by_seed and metric in job.figures]
+    return [job.run for job in jobs if job.run is not None]
 
 
 def _is_significant(
@@ -164,7 +207,7 @@ def _is_significant(
     if not others or cells[best].has_broken or any(cell.is_open for cell in cells.values()):
         return False
     sign = -1 if direction == "minimize" else 1  # over the common seeds alone, another may be the better
-    won = {contrast.other for contrast in contrasts if contrast.p < ALPHA and sign * contrast.paired.estimate.mean > 0}
+    won = {contrast.other for contrast in contrasts if contrast.p < ALPHA and sign * contrast.paired.difference > 0}
     return won.issuperset(others)
 
 

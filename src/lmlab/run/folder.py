@@ -6,6 +6,7 @@ run.json           id, identity, name
 environment.json   code, packages, hardware       samples/         what the model wrote, by step
 code.diff          changes against the commit     checkpoints/     best, last
 log.txt            what the run said              report.html      all of it on one page
+examples/          statistics of the last evaluation by example, val.npz and test.npz
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import Any, Literal
 import yaml
 
 from lmlab.run import json_file, lock, metrics_log
+from lmlab.types import Examples
 
 Status = Literal["running", "finished", "failed", "stopped", "unfinished"]
 
@@ -139,6 +141,22 @@ class RunFolder:
         self.samples.mkdir(exist_ok=True)
         json_file.write_text(self.samples / f"{name}.txt", text)
         return self.samples / f"{name}.txt"
+
+    def examples(self, split: str) -> Examples | None:
+        """The statistics of the last evaluation by example; None where the run kept none."""
+        from lmlab.run import example_file  # NumPy, which most commands do without
+
+        return example_file.read(self.path / "examples" / f"{split}.npz")
+
+    def write_examples(self, split: str, examples: Examples | None) -> None:
+        """Replace `examples/SPLIT.npz`, or remove it."""
+        from lmlab.run import example_file
+
+        path = self.path / "examples" / f"{split}.npz"
+        if examples is None:
+            path.unlink(missing_ok=True)
+        else:
+            example_file.write(path, examples)
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write config.yaml, keys in the order of the composition."""

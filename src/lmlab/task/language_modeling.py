@@ -25,7 +25,7 @@ class LanguageModeling(pl.LightningModule):
     Args:
         model: ids -> states.
         head: states -> logits.
-        metric: makes the metric of a split ("val", "test"), updated by (summed loss, targets).
+        metric: makes the metric of a split ("val", "test"), updated by (losses, which are targets, their places in the split).
         optimizer: parameter groups -> optimizer; groups: the module's parameters in groups.
         schedule: step -> factor on each group's learning rate.
         num_micro: passes per step.
@@ -105,6 +105,8 @@ class LanguageModeling(pl.LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
     ) -> None:
+        if self.trainer.strategy.handles_gradient_accumulation:  # DeepSpeed's, which holds the gradients and clips them
+            return
         limit = float("inf") if self.gradient_clip is None else self.gradient_clip
         self.latest["grad_norm"] = clip(self.parameters(), limit)
 
@@ -135,7 +137,7 @@ class LanguageModeling(pl.LightningModule):
         state = None if batch.is_start or batch.rows is None else self._eval_state
         logits, output = self(batch, state)
         self._eval_state = output.state if batch.rows is not None else None
-        self.metrics[split].update(summed_loss(logits, batch.targets, 0.0).double(), (batch.targets != IGNORE).sum())
+        self.metrics[split].update(losses(logits, batch.targets), batch.targets != IGNORE, batch.place)
 
     def on_validation_epoch_end(self) -> None:
         self._conclude("val")
@@ -176,6 +178,12 @@ def summed_loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tens
         reduction="sum",
         label_smoothing=label_smoothing,
     )
+
+
+def losses(logits: Tensor, targets: Tensor) -> Tensor:
+    """-log p of each target, 0 where it is IGNORE, in float32: logits [batch, time, vocab], targets [batch, time]."""
+    found = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE, reduction="none")
+    return found.view_as(targets)
 
 
 def stream_seed(*key: int) -> int:
