@@ -58,7 +58,7 @@ TEN = [words[1:] for words in commands(marked("README.md", "ten"))]
 
 def jobs(overrides: list[str]) -> Iterator[list[str]]:
     """The command lines of the jobs that a sweep over these overrides would run."""
-    found = space.read(overrides, config.compose([]).sweep)
+    found = space.read(overrides, config.compose([]))
     return iter([found.first().overrides(found.constant, None)]) if found.drawn else found.command_lines()
 
 

@@ -73,8 +73,7 @@ def test_every_format_shows_them_with_what_they_mean(table):
         r"strategy +trainer.devices +val/loss +tokens_per_second +memory_gb +train_loss_difference\n", shown
     )
     assert re.search(r"fsdp +2 +1.000 ± 0 \(2\) \[4\] +200.0 ± 0 +2.000 ± 0 +0.4 ± 1.6\n", shown)
-    assert "memory_gb: the most that the first rank held" in shown
-    assert "per rank, not in all" in shown
+    assert "memory: memory_gb is per rank, the most that the first held" in shown
     lines = [line for line in markdown(table).splitlines() if line.startswith("|")]
     assert {line.count("|") for line in lines} == {7}
     body = [line for line in latex(table).splitlines() if line.endswith(r"\\")]
@@ -101,4 +100,5 @@ def test_the_page_shows_them(jobs, tmp_path, tags):
     page = tags(sweep_page(tmp_path, jobs, name="how", metric="val/loss", direction="minimize"))
     assert page.open == []
     assert all(figure in page.text for figure in FIGURES)
-    assert "per rank, not in all" in page.text
+    assert "Memory: memory_gb is per rank" in page.text
+    assert "0.3750" in page.text

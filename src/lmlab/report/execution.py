@@ -16,9 +16,10 @@ DIFFERENCE = "train_loss_difference"
 FIGURES = ("tokens_per_second", "memory_gb", DIFFERENCE)
 
 MEANINGS = {
-    "tokens_per_second": "tokens_per_second: of all ranks together, the median over training",
-    "memory_gb": "memory_gb: the most that the first rank held, in GiB of its GPU, else of its process; per rank, not in all",
-    DIFFERENCE: f"{DIFFERENCE}: the largest difference of train/loss at any logged step from the first such job of its seed",
+    "tokens_per_second": "speed: tokens_per_second is of all ranks together, the median over training",
+    "memory_gb": "memory: memory_gb is per rank, the most that the first held, in GiB of its GPU, else of its process",
+    DIFFERENCE: f"equality: {DIFFERENCE} is the largest difference of train/loss at any logged step from the first such job "
+    "of the seed",
 }
 
 

@@ -19,7 +19,7 @@ from lmlab.report.parallel import Line, parallel
 from lmlab.report.scatter import Dot, scatter
 from lmlab.report.statistics import bootstrap
 from lmlab.report.sweep_curves import ROLES, curves
-from lmlab.report.sweep_format import TESTS, beside, comparisons, name, plus_minus, remarks
+from lmlab.report.sweep_format import TESTS, comparisons, name, plus_minus, remarks
 from lmlab.report.sweep_table import OPEN, Cell, Direction, Label, SweepTable, Test, sweep_table
 
 RELOAD = 30
@@ -122,11 +122,15 @@ def _configurations(sweep: _Sweep) -> Iterator[str]:
         values = "".join(f"<td>{escape(brief(value))}</td>" for value in row)
         runs = " ".join(sweep.link(job, _replicate(job)) for job in cell.jobs)
         role = ' class="own"' if cell.is_best else ""
-        more = "".join(f'<td class="number">{escape(figure)}</td>' for figure in beside(sweep.table, row))
+        more = "".join(f'<td class="number">{_mean(one.cells[row, ()])}</td>' for one in sweep.table.more)
         yield f'<tr{role}>{values}{_numbers(cell)}{_interval(cell, place)}{more}<td class="runs">{runs}</td></tr>'
     yield "</table></div>"
     for remark in remarks(sweep.table, star="bold"):
         yield f'<p class="about">{escape(remark[0].upper() + remark[1:])}.</p>'
+
+
+def _mean(cell: Cell) -> str:
+    return "–" if cell.estimate is None else figure(cell.estimate.mean)
 
 
 def _replicate(job: Job) -> str:
