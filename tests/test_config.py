@@ -180,7 +180,7 @@ def test_what_was_printed_composes_the_same_again(capsys, tmp_path):
 
 def jobs(*overrides):
     """The command lines of a sweep's jobs, what varies last."""
-    return list(space.read(overrides, config.compose([]).sweep).command_lines())
+    return list(space.read(overrides, config.compose([])).command_lines())
 
 
 def test_a_sweep_is_the_product_of_its_choices_the_last_varying_fastest_and_the_seed_inmost():
