@@ -4,6 +4,7 @@ from torch import nn
 
 from lmlab.model.attention.dot import Dot
 from lmlab.model.attention.heads import repeat
+from lmlab.model.attention.product import fused, plain
 from lmlab.model.attention.scaled_dot import ScaledDot
 from lmlab.types import Mask, Mistake
 
@@ -40,15 +41,30 @@ def test_cross_attention_equals_torch_multihead_attention():
     torch.testing.assert_close(ours_weights, weights)
 
 
-@pytest.mark.parametrize(
-    "mask",
-    [
-        Mask(),
-        Mask(is_causal=True),
-        Mask(allowed=torch.tensor([[1, 0, 0], [0, 0, 0], [1, 1, 0]]).bool()[None, None]),
-        Mask(bias=torch.tensor([[0, 1, 2], [3, -torch.inf, 4], [5, 6, -torch.inf]])[None, None]),
-    ],
-)
+MASKS = [
+    Mask(),
+    Mask(is_causal=True),
+    Mask(allowed=torch.tensor([[1, 0, 0], [0, 0, 0], [1, 1, 0]]).bool()[None, None]),
+    Mask(bias=torch.tensor([[0, 1, 2], [3, -torch.inf, 4], [5, 6, -torch.inf]])[None, None]),
+]
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("num_kv_heads", [1, 4])
+def test_products_in_bfloat16_agree_with_the_formula_in_float32(mask, num_kv_heads):
+    torch.manual_seed(0)
+    inputs = [torch.randn(2, heads, 3, 8) for heads in (4, num_kv_heads, num_kv_heads)]
+    results = []
+    for dtype, attend in ((torch.bfloat16, fused), (torch.float32, lambda *args, **kw: plain(*args, **kw)[0])):
+        parts = [one.to(dtype).requires_grad_() for one in inputs]
+        output = attend(*parts, mask, scale=0.5, dropout=0.0)
+        output.square().sum().backward()
+        results.append([output.float(), *(part.grad.float() for part in parts)])
+    for ours, expected in zip(*results, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=0.02, atol=0.1)
+
+
+@pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("attention", [ScaledDot, Dot])
 @pytest.mark.parametrize("num_kv_heads", [1, 2, 4])
 def test_kernel_and_formula_agree_in_outputs_and_gradients(attention, mask, num_kv_heads):
@@ -60,8 +76,8 @@ def test_kernel_and_formula_agree_in_outputs_and_gradients(attention, mask, num_
         output = part(states, states, mask, with_weights=with_weights)[0]
         output.square().sum().backward()
         results.append((output, states.grad))
-    for fused, plain in zip(*results):
-        torch.testing.assert_close(fused, plain)
+    for kernel, formula in zip(*results):
+        torch.testing.assert_close(kernel, formula)
 
 
 def test_one_key_value_head_for_all_equals_equal_heads():
