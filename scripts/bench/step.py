@@ -1,17 +1,22 @@
 """lmlab's fit against a bare PyTorch loop: the same module, batches, clipping, optimizer and precision, interleaved in one run.
 
+Each of the two has a process of its own, because lmlab changes how its process keeps memory.
+
 Usage: python scripts/bench/step.py [0.8M|10.7M ...]   (default: both)
 
 Prints the tokens per second of both, the ratio of each pair's medians, the default precision against a float32 bare loop,
 and the peak resident memory. Logging, progress, checkpoints and the guard are on in lmlab's part.
 """
 
+import multiprocessing
 import os
 import resource
 import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,7 @@ import torch
 from torch import nn
 
 from lmlab import config as configuration
+from lmlab.command.allocator import keep_freed_memory
 from lmlab.command.experiment import Experiment, build_task, build_trainer, resolve
 from lmlab.command.fit import callbacks, loggers_of, quiet
 from lmlab.run.folder import RunFolder
@@ -50,23 +56,43 @@ def bench(size: str) -> None:
     steps = STEPS[size]
     overrides = ["tokenizer=char", *SIZES[size], "optimizer=adamw", f"trainer.max_steps={steps + 1}", "checkpoint.every=1000000",
                  "trainer.val_check_interval=1000000"]  # fmt: skip
-    experiment = resolve(configuration.compose(overrides))
-    tokens = steps * experiment.batching.size * experiment.batching.seq_len
     rates: dict[str, list[float]] = {"lmlab": [], "bare": [], "bare fp32": []}
-    for _ in range(ROUNDS):
-        rates["bare"].append(tokens / bare(experiment, steps, str(experiment.config.trainer.precision)))
-        rates["lmlab"].append(tokens / lmlab(experiment, steps))
-        rates["bare fp32"].append(tokens / bare(experiment, steps, "32-true"))
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as ours, ProcessPoolExecutor(1, mp_context=spawn) as theirs:
+        for _ in range(ROUNDS):
+            for kind, place in (("bare", theirs), ("lmlab", ours), ("bare fp32", theirs)):
+                rate, peak, precision = place.submit(measured, kind, overrides, steps).result()
+                rates[kind].append(rate)
+                if kind == "lmlab":
+                    peak_of_ours, used = peak, precision
     medians = {name: statistics.median(values) for name, values in rates.items()}
     pairs = statistics.median(ours / theirs for ours, theirs in zip(rates["lmlab"], rates["bare"], strict=True))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
         f"{size}: lmlab {medians['lmlab']:,.0f} tokens/s, bare loop {medians['bare']:,.0f} "
-        f"({experiment.config.trainer.precision}), bare float32 {medians['bare fp32']:,.0f}; "
+        f"({used}), bare float32 {medians['bare fp32']:,.0f}; "
         f"lmlab / bare {pairs:.3f}; lmlab / bare float32 {medians['lmlab'] / medians['bare fp32']:.2f}; "
-        f"peak memory {peak:.2f} GiB",
+        f"peak memory {peak_of_ours:.2f} GiB",
         flush=True,
     )
+
+
+@cache
+def experiment_of(*overrides: str) -> Experiment:
+    """Of the process that measures."""
+    return resolve(configuration.compose(overrides))
+
+
+def measured(kind: str, overrides: list[str], steps: int) -> tuple[float, float, str]:
+    """Tokens per second, the process's peak memory in GiB, and lmlab's precision."""
+    experiment = experiment_of(*overrides)
+    precision = str(experiment.config.trainer.precision)
+    if kind == "lmlab":
+        keep_freed_memory()  # as train_here does
+        seconds = lmlab(experiment, steps)
+    else:
+        seconds = bare(experiment, steps, precision if kind == "bare" else "32-true")
+    tokens = steps * experiment.batching.size * experiment.batching.seq_len
+    return tokens / seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, precision
 
 
 def bare(experiment: Experiment, steps: int, precision: str) -> float:

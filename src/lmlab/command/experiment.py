@@ -32,7 +32,7 @@ from lmlab.types import SPLITS, Horizon, Mistake, Source
 
 log = logging.getLogger(__name__)
 
-DEFAULT_STEPS = 1150
+DEFAULT_STEPS = 1600
 
 FAST_BF16 = ("avx512_bf16", "amx_bf16")
 """CPU features without which bf16 is slower than float32."""

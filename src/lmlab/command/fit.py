@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from lmlab import config as configuration
 from lmlab.callback.plateau import Observe
 from lmlab.callback.recorder import Recorder
+from lmlab.command.allocator import keep_freed_memory
 from lmlab.command.experiment import Experiment, build_task, build_trainer, draw
 from lmlab.command.load import weights_of
 from lmlab.command.ranks import train_in_ranks
@@ -63,6 +64,8 @@ def is_stop(error: BaseException) -> bool:
 
 def train_here(experiment: Experiment, run: RunFolder, start: Path | None, *, is_first: bool = True) -> None:
     """Trains in this process, which is the only one or one of the ranks; the first rank alone writes."""
+    if experiment.config.trainer.accelerator == "cpu":
+        keep_freed_memory()
     with quiet(), stoppable():
         step = checkpoint.step_of(start) if start else 0
         loggers = loggers_of(experiment.config, run, step, is_first)
