@@ -45,17 +45,18 @@ def products(
     dropout: float,
 ) -> Float[Tensor, "batch heads query head_dim"]:
     """Two batched matrix products around a softmax, all in the inputs' type."""
-    batch, heads, time, _ = query.shape
+    batch, heads, time, width = query.shape
+    shape = (batch, heads, time, key.shape[2])
     if mask.bias is None and mask.allowed is None and not mask.is_causal:
         scores = scale * query.flatten(0, 1) @ key.flatten(0, 1).mT
     else:
-        shape = (batch, heads, time, key.shape[2])
         added = _added(mask, query, key).to(query.dtype).expand(shape).flatten(0, 1)
         scores = torch.baddbmm(added, query.flatten(0, 1), key.flatten(0, 1).mT, alpha=scale)
     weights = scores.softmax(-1)
     if mask.allowed is not None:  # a query that may see nothing
-        weights = weights.unflatten(0, (batch, heads)).masked_fill(~mask.allowed, 0.0).flatten(0, 1)
-    return torch.bmm(fade(weights, dropout, training=dropout > 0), value.flatten(0, 1)).unflatten(0, (batch, heads))
+        weights = weights.view(shape).masked_fill(~mask.allowed, 0.0).flatten(0, 1)
+    weights = fade(weights, dropout, training=dropout > 0)
+    return torch.bmm(weights, value.flatten(0, 1)).view(batch, heads, time, width)
 
 
 def _added(mask: Mask, query: Tensor, key: Tensor) -> Tensor:
