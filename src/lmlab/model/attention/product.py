@@ -45,7 +45,7 @@ def products(
     dropout: float,
 ) -> Float[Tensor, "batch heads query head_dim"]:
     """Two batched matrix products around a softmax, all in the inputs' type."""
-    batch, heads, time, width = query.shape
+    batch, heads, time, _ = query.shape
     shape = (batch, heads, time, key.shape[2])
     if mask.bias is None and mask.allowed is None and not mask.is_causal:
         scores = scale * query.flatten(0, 1) @ key.flatten(0, 1).mT
@@ -56,7 +56,7 @@ def products(
     if mask.allowed is not None:  # a query that may see nothing
         weights = weights.view(shape).masked_fill(~mask.allowed, 0.0).flatten(0, 1)
     weights = fade(weights, dropout, training=dropout > 0)
-    return torch.bmm(weights, value.flatten(0, 1)).view(batch, heads, time, width)
+    return torch.bmm(weights, value.flatten(0, 1)).view(batch, heads, time, value.shape[3])
 
 
 def _added(mask: Mask, query: Tensor, key: Tensor) -> Tensor:
