@@ -1,7 +1,7 @@
 """ZeRO (Rajbhandari et al. 2020), stages 1 and 2, of the deepspeed package: whole weights, the rest in pieces on the ranks.
 
-Never run: it needs CUDA, which the machines that lmlab was written on lack. What DeepSpeed saves is a folder that it alone
-reads; lmlab leaves that out and keeps the weights only, in its own files, so that a stopped run begins again at its start.
+Unverified: it needs CUDA, and has not yet been run on it. What DeepSpeed saves is a folder that it alone reads; lmlab leaves
+that out and keeps the weights only, in its own files, so that a stopped run begins again at its start.
 """
 
 from collections.abc import Mapping
