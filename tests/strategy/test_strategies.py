@@ -84,6 +84,8 @@ HEADS = ("strategy=tensor_parallel", "trainer.devices=2")
         (["model=lstm"], "shares the heads and hidden units of a Transformer, and this model has none"),
         (["model/position=alibi"], "choose model/position=rotary"),
         (["model.attention.num_kv_heads=1"], "num_kv_heads=1 are not both divisible by trainer.devices=2"),
+        (["model/attention=general"], "cuts model/attention=dot and scaled_dot, and this is general"),
+        (["model/attention=additive"], "and this is additive; choose one of them, or strategy=fsdp"),
         (["model.attention.bias=true"], "set model.attention.bias=false"),
         (["model.feedforward.bias=true"], "set model.feedforward.bias=false"),
         (["model.feedforward.hidden_dim=7"], "model.feedforward.hidden_dim=7 is not divisible by trainer.devices=2"),

@@ -131,6 +131,14 @@ def fade(weights: Tensor, dropout: float, training: bool) -> Tensor:
     return F.dropout(weights, dropout) if training and dropout > 0 else weights
 
 
+def whole_only(score: str) -> Mistake:
+    """What tensor parallelism is told by a score with weights of its own in each head."""
+    return Mistake(
+        f"strategy=tensor_parallel cuts model/attention=dot and scaled_dot, and this is {score}; choose one of them, or "
+        "strategy=fsdp"
+    )
+
+
 def _check(dim: int, num_heads: int, num_kv_heads: int, part: str) -> None:
     if dim % num_heads:
         raise Mistake(

@@ -89,6 +89,17 @@ def plain(
 ) -> tuple[Float[Tensor, "batch heads query head_dim"], Float[Tensor, "batch heads query key"]]:
     """The formula, with its weights (before dropout)."""
     scores = scale * torch.einsum("bhqd,bhkd->bhqk", query, repeat(key, query.shape[1]))
+    return weighted(scores, value, mask, dropout=dropout)
+
+
+def weighted(
+    scores: Float[Tensor, "batch heads query key"],
+    value: Float[Tensor, "batch kv_heads key head_dim"],
+    mask: Mask,
+    *,
+    dropout: float,
+) -> tuple[Float[Tensor, "batch heads query head_dim"], Float[Tensor, "batch heads query key"]]:
+    """Values by the weights of their scores, and the weights (before dropout)."""
     weights = weigh(scores, mask)
     faded = fade(weights, dropout, training=dropout > 0).to(value.dtype)  # a bias may have made them fp32
-    return torch.einsum("bhqk,bhkd->bhqd", faded, repeat(value, query.shape[1])), weights
+    return torch.einsum("bhqk,bhkd->bhqd", faded, repeat(value, scores.shape[1])), weights
