@@ -23,6 +23,7 @@ MORE = [  # choices that are keys, not options of a group
     ("model=transformer", "model.attention.qk_norm=true", "model.cross_attention.num_kv_heads=1"),
     ("model=transformer", "model/pattern=sliding_window", "model.pattern.window=3"),
     ("model=transformer", "model/pattern=sliding_window", "model.pattern.window=2", "model/position=alibi"),
+    ("model=transformer", "model/pattern=local_global", "model.pattern.window=2"),
     ("model=rnn", "model.cell.nonlinearity=relu"),
     ("model=rnn", "model.cell.nonlinearity=sigmoid"),
 ]
