@@ -286,7 +286,7 @@ class ModuleFactory(Protocol):
 class PositionFactory(Protocol):
     """One scheme per model."""
 
-    def __call__(self, *, dim: int, head_dim: int, num_heads: int) -> Position: ...
+    def __call__(self, *, dim: int, head_dim: int, num_heads: int, causal: bool) -> Position: ...
 
 
 @runtime_checkable

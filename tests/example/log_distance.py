@@ -9,7 +9,7 @@ class LogDistance(nn.Module):
 
     max_length = None  # any number of places
 
-    def __init__(self, *, dim: int, head_dim: int, num_heads: int, slope: float) -> None:
+    def __init__(self, *, dim: int, head_dim: int, num_heads: int, causal: bool, slope: float) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.slope = slope

@@ -77,7 +77,7 @@ class Transformer(nn.Module):
         self.pattern = pattern
         self.kinds = [pattern.kind(layer) for layer in range(num_layers)]
         heads = blocks[0].attention
-        self.position: Position = position(dim=dim, head_dim=heads.head_dim, num_heads=heads.num_heads)
+        self.position: Position = position(dim=dim, head_dim=heads.head_dim, num_heads=heads.num_heads, causal=causal)
         self.blocks = nn.ModuleList(blocks)
         self.norm = norm(dim=dim) if norm_first else nn.Identity()  # post-norm has one at its last layer's end
         _initialise(self, std=init_std, output_std=init_std / math.sqrt(2 * num_layers))

@@ -12,7 +12,7 @@ class Alibi(nn.Module):
 
     max_length = None
 
-    def __init__(self, *, dim: int, head_dim: int, num_heads: int) -> None:
+    def __init__(self, *, dim: int, head_dim: int, num_heads: int, causal: bool) -> None:
         super().__init__()
         self.num_heads = num_heads
 

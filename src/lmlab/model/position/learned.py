@@ -7,7 +7,7 @@ from torch import Tensor, nn
 class Learned(nn.Module):
     """A table of max_length places."""
 
-    def __init__(self, *, dim: int, head_dim: int, num_heads: int, max_length: int) -> None:
+    def __init__(self, *, dim: int, head_dim: int, num_heads: int, causal: bool, max_length: int) -> None:
         super().__init__()
         self.max_length = max_length
         self.table = nn.Embedding(max_length, dim)

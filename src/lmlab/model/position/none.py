@@ -9,7 +9,7 @@ class NoPosition(nn.Module):
 
     max_length = None
 
-    def __init__(self, *, dim: int, head_dim: int, num_heads: int) -> None:
+    def __init__(self, *, dim: int, head_dim: int, num_heads: int, causal: bool) -> None:
         super().__init__()
 
     def embed(

@@ -14,7 +14,7 @@ class Rotary(nn.Module):
 
     max_length = None
 
-    def __init__(self, *, dim: int, head_dim: int, num_heads: int, base: float) -> None:
+    def __init__(self, *, dim: int, head_dim: int, num_heads: int, causal: bool, base: float) -> None:
         super().__init__()
         if head_dim % 2:
             raise Mistake(

@@ -10,7 +10,7 @@ class Sinusoidal(nn.Module):
 
     max_length = None
 
-    def __init__(self, *, dim: int, head_dim: int, num_heads: int, base: float) -> None:
+    def __init__(self, *, dim: int, head_dim: int, num_heads: int, causal: bool, base: float) -> None:
         super().__init__()
         self.dim = dim
         self.base = base
