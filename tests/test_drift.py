@@ -1,9 +1,11 @@
 """Every YAML binds: to its file, to the signature of what it builds, and to two steps of training."""
 
+import inspect
 from pathlib import Path
 
 import pytest
 import yaml
+from hydra.utils import get_object
 
 from lmlab import cli, config, tree, values
 from lmlab.types import Mistake
@@ -48,6 +50,24 @@ def test_a_file_is_a_class_at_the_same_path_or_a_librarys_or_a_preset(choice):
             assert module.startswith(f"lmlab.{ELSEWHERE[group]}.{option}")
         else:
             assert module == f"lmlab.{group.replace('/', '.')}.{option}"
+
+
+def targets(block):
+    """Every class of lmlab's that a block gives keys, however deep."""
+    if isinstance(block, dict):
+        has_keys = any(not key.startswith("_") for key in block)
+        if has_keys and str(block.get("_target_", "")).startswith("lmlab."):
+            yield block["_target_"]
+        for value in block.values():
+            yield from targets(value)
+
+
+@pytest.mark.parametrize("choice", [choice for choice in CHOICES if not choice.startswith(("paper=", "sweep="))])
+def test_a_constructor_names_its_keys_so_that_their_types_are_checked(choice):
+    group, _, option = choice.partition("=")
+    for target in targets(yaml.safe_load(GROUPS[group][option].read_text())):
+        parameters = inspect.signature(get_object(target)).parameters.values()
+        assert not [one.name for one in parameters if one.kind is one.VAR_KEYWORD], target
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments/paper").rglob("*.yaml")), ids=lambda path: path.stem)

@@ -10,7 +10,7 @@ from lmlab.model.attention.cosine import Cosine
 from lmlab.model.attention.general import General
 from lmlab.types import Mask
 
-KEYS = {"dim": 8, "num_heads": 2, "num_kv_heads": None, "bias": False, "dropout": 0.0}
+KEYS = {"dim": 8, "num_heads": 2, "num_kv_heads": None, "bias": False, "dropout": 0.0, "qk_norm": False}
 
 
 def general(part, head, q, k):
@@ -35,8 +35,7 @@ def concat(part, head, q, k):
 @pytest.mark.parametrize("memory_dim", [None, 5])
 def test_weights_follow_from_the_score_of_each_pair(kind, score, memory_dim):
     torch.manual_seed(0)
-    more = {"qk_norm": False} if kind in (General, Cosine) else {}
-    part = kind(memory_dim=memory_dim, **KEYS, **more)
+    part = kind(memory_dim=memory_dim, **KEYS)
     for parameter in part.parameters():
         nn.init.normal_(parameter)
     query, memory = torch.randn(1, 3, 8), torch.randn(1, 4, memory_dim or 8)
@@ -52,7 +51,7 @@ def test_weights_follow_from_the_score_of_each_pair(kind, score, memory_dim):
 
 
 def test_strengths_end_at_a_hundred():
-    part = Cosine(memory_dim=None, qk_norm=False, **KEYS)
+    part = Cosine(memory_dim=None, **KEYS)
     part.log_strength.data.fill_(9.0)
     queries, _ = part.prepared(torch.randn(1, 2, 3, 4), torch.randn(1, 2, 3, 4))
     torch.testing.assert_close(queries.norm(dim=-1), torch.full((1, 2, 3), 100.0), rtol=1e-3, atol=0)

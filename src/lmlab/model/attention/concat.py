@@ -1,7 +1,5 @@
 """softmax(v^T tanh(W [q; k])) V: the score of the two side by side (Luong et al. 2015, eq. 8, concat)."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,8 +13,8 @@ class Concat(Additive):
     W [q; k] is computed as W_q q + W_k k, which is the same.
     """
 
-    def __init__(self, **keys: Any) -> None:
-        super().__init__(**keys)
+    def make_weights(self) -> None:
+        super().make_weights()
         self.weight = nn.Parameter(torch.empty(self.num_heads, 2 * self.head_dim, self.head_dim))
         nn.init.normal_(self.weight, std=self.head_dim**-0.5)
 

@@ -1,21 +1,18 @@
 """softmax(strength * cos(Q, K)) V: only the direction counts (Graves et al. 2014, eq. 5 and 6; Liu et al. 2022, eq. 2)."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lmlab.model.attention.dot_product import DotProduct
+from lmlab.model.attention.dot import Dot
 from lmlab.model.attention.heads import whole_only
 
 
-class Cosine(DotProduct):
+class Cosine(Dot):
     """Multi-head cosine attention; each head learns the logarithm of its strength, which begins at 10."""
 
-    def __init__(self, **keys: Any) -> None:
-        super().__init__(**keys)
+    def make_weights(self) -> None:
         self.log_strength = nn.Parameter(torch.full((self.num_heads, 1, 1), 10.0).log())
 
     def prepared(

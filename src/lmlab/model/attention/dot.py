@@ -1,7 +1,28 @@
 """softmax(Q K^T) V: the unscaled score (Luong et al. 2015, eq. 8, dot; compared in Vaswani et al. 2017, 3.2.1)."""
 
-from lmlab.model.attention.dot_product import DotProduct
+from jaxtyping import Float
+from torch import Tensor
+
+from lmlab.model.attention.multi_head import MultiHead
+from lmlab.model.attention.product import fused, plain
+from lmlab.types import Mask
 
 
-class Dot(DotProduct):
-    """Multi-head dot-product attention without a scale."""
+class Dot(MultiHead):
+    """A fused kernel where no weights are asked for; a subclass says what is multiplied, and the scale."""
+
+    scale = 1.0
+
+    def attend(
+        self,
+        queries: Float[Tensor, "batch heads query head_dim"],
+        keys: Float[Tensor, "batch kv_heads key head_dim"],
+        values: Float[Tensor, "batch kv_heads key head_dim"],
+        mask: Mask,
+        *,
+        dropout: float,
+        with_weights: bool,
+    ) -> tuple[Float[Tensor, "batch heads query head_dim"], Float[Tensor, "batch heads query key"] | None]:
+        if with_weights:
+            return plain(queries, keys, values, mask, scale=self.scale, dropout=dropout)
+        return fused(queries, keys, values, mask, scale=self.scale, dropout=dropout), None

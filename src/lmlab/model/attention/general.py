@@ -1,20 +1,17 @@
 """softmax(Q W K^T) V: a bilinear score (Luong et al. 2015, eq. 8, general)."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lmlab.model.attention.dot_product import DotProduct
+from lmlab.model.attention.dot import Dot
 from lmlab.model.attention.heads import whole_only
 
 
-class General(DotProduct):
+class General(Dot):
     """Multi-head attention with a matrix W of its own in each head."""
 
-    def __init__(self, **keys: Any) -> None:
-        super().__init__(**keys)
+    def make_weights(self) -> None:
         self.weight = nn.Parameter(torch.empty(self.num_heads, self.head_dim, self.head_dim))
         nn.init.normal_(self.weight, std=self.head_dim**-1)  # so that scores begin as large as scaled ones
 

@@ -1,13 +1,10 @@
 """softmax(Q K^T / sqrt(head_dim)) V (Vaswani et al. 2017, eq. 1)."""
 
-from typing import Any
-
-from lmlab.model.attention.dot_product import DotProduct
+from lmlab.model.attention.dot import Dot
 
 
-class ScaledDot(DotProduct):
+class ScaledDot(Dot):
     """Multi-head scaled dot-product attention."""
 
-    def __init__(self, **keys: Any) -> None:
-        super().__init__(**keys)
+    def make_weights(self) -> None:
         self.scale = self.head_dim**-0.5

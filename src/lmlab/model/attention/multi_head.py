@@ -1,4 +1,4 @@
-"""What all attentions share whose score is a dot product: heads, cache, and a fused kernel where no weights are asked for."""
+"""What all attentions share beside their score: heads, cache, dropout."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lmlab.model.attention.heads import Heads, extend
-from lmlab.model.attention.product import fused, plain
 from lmlab.types import Mask
 
 
-class DotProduct(nn.Module):
-    """softmax(scale * Q' K'^T) V; a subclass says the scale, and what becomes of queries and keys."""
+class MultiHead(nn.Module):
+    """softmax(score(Q, K)) V by heads; a subclass says the score.
 
-    scale = 1.0
+    Subclasses have no constructor of their own, so that all of them take, and check, the same keys.
+    """
 
     def __init__(
         self,
@@ -33,11 +33,28 @@ class DotProduct(nn.Module):
         self.num_heads = num_heads
         self.head_dim = self.heads.head_dim
         self.dropout = dropout
+        self.make_weights()
+
+    def make_weights(self) -> None:
+        """Those of the score's own, beside the projections."""
+
+    def attend(
+        self,
+        queries: Float[Tensor, "batch heads query head_dim"],
+        keys: Float[Tensor, "batch kv_heads key head_dim"],
+        values: Float[Tensor, "batch kv_heads key head_dim"],
+        mask: Mask,
+        *,
+        dropout: float,
+        with_weights: bool,
+    ) -> tuple[Float[Tensor, "batch heads query head_dim"], Float[Tensor, "batch heads query key"] | None]:
+        """Values by the weights of their scores, and the weights where they are asked for."""
+        raise NotImplementedError
 
     def prepared(
         self, queries: Float[Tensor, "batch heads query head_dim"], keys: Float[Tensor, "batch kv_heads key head_dim"]
     ) -> tuple[Tensor, Tensor]:
-        """What is multiplied; the keys are kept like that in the state."""
+        """What the score is made of; the keys are kept like that in the state."""
         return queries, keys
 
     def forward(
@@ -54,8 +71,5 @@ class DotProduct(nn.Module):
         queries, keys = self.prepared(queries, keys)
         keys, values = extend(state, keys, values)
         dropout = self.dropout if self.training else 0.0
-        if with_weights:
-            attended, weights = plain(queries, keys, values, mask, scale=self.scale, dropout=dropout)
-            return self.heads.merge(attended), (keys, values), weights
-        attended = fused(queries, keys, values, mask, scale=self.scale, dropout=dropout)
-        return self.heads.merge(attended), (keys, values), None
+        attended, weights = self.attend(queries, keys, values, mask, dropout=dropout, with_weights=with_weights)
+        return self.heads.merge(attended), (keys, values), weights
