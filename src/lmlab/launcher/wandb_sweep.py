@@ -29,7 +29,7 @@ def export_sweep(folder: Path, path: Path | None) -> list[Path]:
     """Writes one file, or one for each grid where there are several; where they lie."""
     overrides: list[str] = yaml.safe_load((folder / COMMAND).read_text(encoding="utf-8"))
     path = path or folder / "wandb_sweep.yaml"
-    written = []
+    places = []
     configs = wandb_sweeps(overrides, folder.name)
     for number, config in enumerate(configs, start=1):
         place = path if len(configs) == 1 else path.with_stem(f"{path.stem}-{number}")
@@ -38,8 +38,8 @@ def export_sweep(folder: Path, path: Path | None) -> list[Path]:
             json_file.write_text(place, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         except OSError as error:
             raise Mistake(f"path={place} cannot be written ({error.strerror}); set path to another place") from error
-        written.append(place)
-    return written
+        places.append(place)
+    return places
 
 
 def wandb_sweeps(overrides: Sequence[str], name: str) -> list[dict[str, Any]]:
@@ -80,7 +80,8 @@ def logged(overrides: Sequence[str], base: DictConfig) -> list[str]:
     """The same with W&B among the loggers: its sweep sees nothing else."""
     if "wandb" in (base.logger or ()):
         return list(overrides)
-    return [*(override for override in overrides if not override.startswith("logger=")), "logger=wandb"]
+    others = (override for override in overrides if override.lstrip("+~").partition("=")[0] != "logger")
+    return [*others, "logger=wandb"]
 
 
 def _choices(overrides: Sequence[str]) -> dict[str, Any]:

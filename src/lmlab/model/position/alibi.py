@@ -4,25 +4,17 @@ import math
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
+
+from lmlab.model.position.none import NoPosition
 
 
-class Alibi(nn.Module):
+class Alibi(NoPosition):
     """A penalty on distance; in an encoder alike to both sides."""
 
-    max_length = None
-
     def __init__(self, *, dim: int, head_dim: int, num_heads: int, causal: bool) -> None:
-        super().__init__()
+        super().__init__(dim=dim, head_dim=head_dim, num_heads=num_heads, causal=causal)
         self.num_heads = num_heads
-
-    def embed(
-        self, states: Float[Tensor, "batch time dim"], places: Int[Tensor, "rows time"]
-    ) -> Float[Tensor, "batch time dim"]:
-        return states
-
-    def rotation(self, places: Int[Tensor, "rows time"]) -> None:
-        return None
 
     def bias(
         self, query: Int[Tensor, "rows query"], key: Int[Tensor, "rows key"]

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class NoPosition(nn.Module):
-    """Leaves everything as it is."""
+    """Leaves everything as it is; a scheme that only adds to the scores is one with a bias."""
 
     max_length = None
 
@@ -20,5 +20,7 @@ class NoPosition(nn.Module):
     def rotation(self, places: Int[Tensor, "rows time"]) -> None:
         return None
 
-    def bias(self, query: Int[Tensor, "rows query"], key: Int[Tensor, "rows key"]) -> None:
+    def bias(
+        self, query: Int[Tensor, "rows query"], key: Int[Tensor, "rows key"]
+    ) -> Float[Tensor, "rows heads query key"] | None:
         return None

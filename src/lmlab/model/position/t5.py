@@ -6,18 +6,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lmlab.model.position.none import NoPosition
 from lmlab.types import Mistake
 
 
-class T5(nn.Module):
+class T5(NoPosition):
     """One table for all layers. Half of a direction's buckets are single distances, the rest grow to max_distance."""
-
-    max_length = None
 
     def __init__(
         self, *, dim: int, head_dim: int, num_heads: int, causal: bool, num_buckets: int, max_distance: int
     ) -> None:
-        super().__init__()
+        super().__init__(dim=dim, head_dim=head_dim, num_heads=num_heads, causal=causal)
         self.causal = causal
         self.per_direction = num_buckets if causal else num_buckets // 2
         self.num_single = self.per_direction // 2
@@ -31,14 +30,6 @@ class T5(nn.Module):
             )
         self.table = nn.Embedding(num_buckets, num_heads)
         nn.init.normal_(self.table.weight, std=dim**-0.5)
-
-    def embed(
-        self, states: Float[Tensor, "batch time dim"], places: Int[Tensor, "rows time"]
-    ) -> Float[Tensor, "batch time dim"]:
-        return states
-
-    def rotation(self, places: Int[Tensor, "rows time"]) -> None:
-        return None
 
     def bias(
         self, query: Int[Tensor, "rows query"], key: Int[Tensor, "rows key"]
