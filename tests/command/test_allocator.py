@@ -10,9 +10,10 @@ CODE = """
 import resource, torch
 {call}
 def step():
-    for size in (1, 8, 3, 16):
+    for size in (1, 8, 3, 40):  # MiB; glibc keeps up to 32 by itself
         torch.zeros(size * 2**18).add_(1)
-step()
+for _ in range(3):  # until the heap is as large as it gets
+    step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
     step()
@@ -29,4 +30,4 @@ def test_freed_memory_is_taken_again_without_page_faults():
         )
         for call in ("", KEEP)
     }
-    assert found[KEEP] < 100 < found[""]
+    assert found[KEEP] * 10 < found[""]
