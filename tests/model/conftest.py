@@ -17,7 +17,9 @@ from lmlab.types import Mistake
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 VOCAB = 37
-SMALL = {"model.dim": 24, "model.num_layers": 2, "model.dropout": 0.0, "model.attention.num_heads": 4}
+SMALL = {
+    "model.dim": 24, "model.num_layers": 2, "model.dropout": 0.0, "model.attention.num_heads": 4, "model.buckets": 53,
+}  # fmt: skip
 MORE = [  # choices that are keys, not options of a group
     ("model=transformer", "model.norm_first=false", "model.scale_embedding=true"),
     ("model=transformer", "model.attention.num_kv_heads=2", "model.attention.bias=true"),
@@ -27,6 +29,9 @@ MORE = [  # choices that are keys, not options of a group
     ("model=transformer", "model/pattern=local_global", "model.pattern.window=2"),
     ("model=rnn", "model.cell.nonlinearity=relu"),
     ("model=rnn", "model.cell.nonlinearity=sigmoid"),
+    ("model=dilated_cnn", "model.kernel_size=4", "model.num_layers=3", "model.max_dilation=2"),
+    ("model=cnn", "model.widths=[2,1,6,3,4]"),
+    ("model=bag", "model.ngrams=3"),
 ]
 
 
