@@ -13,7 +13,7 @@ def responses(model, words, *, padded):
     for one, width in zip(model.filters, WIDTHS, strict=True):
         row = words.transpose(1, 2)
         row = F.pad(row, ((width - 1) // 2, width // 2)) if padded else row
-        found.append(torch.relu(F.conv1d(row, one.weight, one.bias)))
+        found.append(torch.relu(F.conv1d(row, one.convolution.weight, one.convolution.bias)))
     return found
 
 
@@ -51,7 +51,7 @@ def test_the_maximum_over_a_document_is_kims_of_the_padded_text_and_never_below_
 
 def test_filters_share_the_width_as_evenly_as_it_goes(build):
     model = build(("model=cnn", "model.dim=26"), causal=False)
-    assert [one.out_channels for one in model.filters] == [9, 9, 8]
+    assert [one.convolution.out_channels for one in model.filters] == [9, 9, 8]
     assert model(torch.randint(37, (1, 2))).states.shape == (1, 2, 26)
 
 

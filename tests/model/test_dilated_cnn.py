@@ -11,10 +11,11 @@ def by_torch(model, inputs, *, causal, dilation):
     states = model.embedding(inputs)
     for layer, step in zip(model.layers, dilation, strict=True):
         hidden = torch.relu(layer.filter_norm(layer.entry(torch.relu(layer.entry_norm(states)))))
-        width = layer.filter.kernel_size[0]
+        torchs = layer.filter.convolution
+        width = torchs.kernel_size[0]
         left = (width - 1 if causal else (width - 1) // 2) * step
         padded = F.pad(hidden.transpose(1, 2), (left, (width - 1) * step - left))
-        hidden = F.conv1d(padded, layer.filter.weight, layer.filter.bias, dilation=step).transpose(1, 2)
+        hidden = F.conv1d(padded, torchs.weight, torchs.bias, dilation=step).transpose(1, 2)
         states = states + layer.output(torch.relu(layer.output_norm(hidden)))
     return model.norm(states)
 

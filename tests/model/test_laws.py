@@ -172,7 +172,7 @@ def test_features_are_taken_in_place_of_ids(build, choice, first):
     inputs = ids(2, 9)
     embedded = model.embedding(inputs)
     if choice[0] == "model=bag":  # by default it has n-grams, of which features have none
-        with pytest.raises(Mistake, match="set model.ngrams to 1"):
+        with pytest.raises(Mistake, match=r"set model\.ngrams to 1"):
             model(embedded)
         return
     torch.testing.assert_close(model(embedded).states, model(inputs).states)

@@ -11,7 +11,7 @@ import torch
 from lmlab import config as configuration
 from lmlab.command.experiment import Experiment, build_task, build_trainer, check_space, metric_of
 from lmlab.command.fit import callbacks, quiet, weights_for
-from lmlab.command.size import loss_of
+from lmlab.command.size import loss_of, on_meta
 from lmlab.model.transformer import Transformer
 from lmlab.optimizer.muon import Muon
 from lmlab.run.folder import RunFolder
@@ -26,6 +26,7 @@ from lmlab.types import Cuttable, Mistake
 def rehearse(experiment: Experiment) -> None:
     """Refuses what would stop the run at its start or, for a monitor that nobody measures, at its end."""
     check_device(experiment.config.trainer)
+    check_role(experiment)
     experiment.batching.train(experiment.arrays.train)  # a text too short for a batch
     check_space(experiment)
     with torch.device("meta"):
@@ -51,6 +52,11 @@ def check_device(trainer: Any) -> None:
         raise Mistake(
             f"trainer.precision={trainer.precision} is not for a CPU; set trainer.precision=bf16-mixed or 32-true"
         )
+
+
+def check_role(experiment: Experiment) -> None:
+    """The model can be what the task needs, a decoder or an encoder: this is said before the data are read."""
+    on_meta(experiment.config, vocab_size=2)
 
 
 def check_state(experiment: Experiment, task: Any) -> None:

@@ -48,7 +48,9 @@ class Cnn(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.reach = [range(-((width - 1) // 2), width // 2 + 1) for width in widths]
         shares = [dim // len(widths) + (place < dim % len(widths)) for place in range(len(widths))]
-        self.filters = nn.ModuleList(Filter(dim, share, width) for share, width in zip(shares, widths, strict=True))
+        self.filters = nn.ModuleList(
+            Filter(channels=dim, features=share, width=width) for share, width in zip(shares, widths, strict=True)
+        )
 
     def forward(
         self,
@@ -66,6 +68,8 @@ class Cnn(nn.Module):
         words = words if rows is None else rows.pack(words)
         shifts = range(min(one.start for one in self.reach), max(one.stop for one in self.reach))
         read = dict(zip(shifts, taps(words, shifts, rows), strict=True))
-        responses = [part([read[shift] for shift in reach]) for part, reach in zip(self.filters, self.reach, strict=True)]
+        responses = [
+            part([read[shift] for shift in reach]) for part, reach in zip(self.filters, self.reach, strict=True)
+        ]
         states = torch.relu(torch.cat(responses, dim=-1))
         return Output(states if rows is None else rows.unpack(states))

@@ -24,7 +24,7 @@ class DilatedBlock(nn.Module):
         self.entry_norm = norm(dim=dim)
         self.entry = nn.Linear(dim, dim // 2)
         self.filter_norm = norm(dim=dim // 2)
-        self.filter = Filter(dim // 2, dim // 2, kernel_size)
+        self.filter = Filter(channels=dim // 2, features=dim // 2, width=kernel_size)
         self.output_norm = norm(dim=dim // 2)
         self.output = nn.Linear(dim // 2, dim)
         self.dropout = nn.Dropout(dropout)

@@ -49,9 +49,7 @@ class DilatedCnn(nn.Module):
         nn.init.normal_(self.embedding.weight, std=dim**-0.5)  # so that logits of a tied head start near 1
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(
-            DilatedBlock(
-                dim=dim, kernel_size=kernel_size, dilation=dilation, causal=causal, norm=norm, dropout=dropout
-            )
+            DilatedBlock(dim=dim, kernel_size=kernel_size, dilation=dilation, causal=causal, norm=norm, dropout=dropout)
             for dilation in dilations(num_layers, max_dilation)
         )
         self.norm = norm(dim=dim)  # the blocks leave a sum that nothing has normalised

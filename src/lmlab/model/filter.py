@@ -8,9 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class Filter(nn.Conv1d):
-    """torch's weights and their start, applied to what was read, so that each place may read what it is allowed to."""
+class Filter(nn.Module):
+    """The weights of torch's convolution, applied to what was read, so that a place may read only what it is allowed to."""
+
+    def __init__(self, *, channels: int, features: int, width: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(channels, features, width)
 
     def forward(self, taps: Sequence[Float[Tensor, "batch time channels"]]) -> Float[Tensor, "batch time features"]:
-        weight = self.weight.transpose(1, 2).flatten(1)  # [features, taps * channels]
-        return F.linear(torch.cat(tuple(taps), dim=-1), weight, self.bias)
+        """One tap for each of the filter's places."""
+        weight = self.convolution.weight.transpose(1, 2).flatten(1)  # [features, width * channels]
+        return F.linear(torch.cat(tuple(taps), dim=-1), weight, self.convolution.bias)
