@@ -61,7 +61,7 @@ def _with_hidden(size: Build, dim: int, target: int) -> Width:
 
 def _largest_at_most(size: Callable[[int], int], target: int) -> int:
     """The largest number whose size is not above the target, or 0: guessed by the power law of the last two sizes."""
-    low, high, guess, exponent = 0, math.inf, 1, 2.0
+    low, high, guess, exponent = 0, math.inf, 8, 2.0  # begins at a width that every model can have
     before: tuple[int, int] | None = None
     while high - low > 1:
         found = size(guess)
