@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, no_type_check, runtime
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from torch import Tensor, nn
 
 IGNORE = -100
@@ -161,6 +162,12 @@ class Mask:
     """[batch or 1, 1, query, key], True where attention is allowed; None: everywhere (or the lower triangle)."""
     bias: Tensor | None = None
     """[batch or 1, heads, query, key], added to the scores; -inf where attention is not allowed."""
+    relation: Relation | None = None
+    """What places add to scores and values by way of the queries; only for an attention that says `takes_relation`."""
+    document: Tensor | None = None
+    """[batch, query], in place of `allowed`, for an attention whose state is of one size: 0 is padding."""
+    before: Tensor | None = None
+    """[batch]: the document that such a state belongs to."""
 
 
 @runtime_checkable
@@ -197,8 +204,19 @@ class Pattern(Protocol):
 
 
 @runtime_checkable
+class Relation(Protocol):
+    """What the places of query and key add beside a number of their own: vectors that meet queries, keys and values."""
+
+    def scores(self, queries: Tensor) -> Tensor:
+        """[batch, heads, query, head_dim] -> [batch, heads, query, key], added to Q K^T before its scale."""
+
+    def values(self, weights: Tensor) -> Tensor | None:
+        """[batch, heads, query, key] -> [batch, heads, query, head_dim], added to the weighted values, if anything is."""
+
+
+@runtime_checkable
 class Position(Protocol):
-    """How a model knows the order of its inputs: at the embedding, at query and key, or as a bias on the scores.
+    """How a model knows the order of its inputs: at the embedding, at query and key, or by what it adds to the scores.
 
     Places are integers [batch or 1, time] that count from 0 within each document.
     """
@@ -215,6 +233,20 @@ class Position(Protocol):
     def bias(self, query: Tensor, key: Tensor) -> Tensor | None:
         """What places add to the scores, [batch or 1, heads, query, key]; made once per forward."""
 
+    def relation(self, query: Tensor, key: Tensor) -> Relation | None:
+        """What places add to the scores by way of the queries, and to the values; made once per forward."""
+
+
+@runtime_checkable
+class Scaling(Protocol):
+    """How a rotary position reaches further than the length that it was trained at."""
+
+    attention_factor: float
+    """On the cosines and sines, so that scores grow by its square."""
+
+    def frequencies(self, dim: int, base: float, device: torch.device) -> Tensor:
+        """The angle by which each of dim / 2 pairs turns from one place to the next."""
+
 
 @runtime_checkable
 class Attention(Protocol):
@@ -222,18 +254,24 @@ class Attention(Protocol):
 
     num_heads: int
     head_dim: int
+    """The width that positions turn, of each head's query and key."""
+    state_grows: bool
+    """Whether its state holds every key so far, as tensors [batch, ..., key, width]; one that does not is shown no square
+    of query and key: its mask has a `document` instead, and patterns and positions that need the square are refused."""
+    takes_relation: bool
+    """Whether it adds what a Relation says."""
 
     def __call__(
         self,
         query: Tensor,
         memory: Tensor,
         mask: Mask,
-        state: tuple[Tensor, Tensor] | None = None,
+        state: tuple[Tensor, ...] | None = None,
         *,
         rotate: Callable[[Tensor], Tensor] | None = None,
         with_weights: bool = False,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor | None]:
-        """[batch, query, dim], [batch, key, memory_dim] -> output [batch, query, dim], the keys and values, the weights."""
+    ) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
+        """[batch, query, dim], [batch, key, memory_dim] -> output [batch, query, dim], the new state, the weights."""
 
 
 @runtime_checkable

@@ -27,3 +27,6 @@ class LogDistance(nn.Module):
     ) -> Float[Tensor, "rows heads query key"]:
         distance = (query[:, None, :, None] - key[:, None, None, :]).abs()
         return (-self.slope * distance.float().log1p()).expand(-1, self.num_heads, -1, -1)
+
+    def relation(self, query: Int[Tensor, "rows query"], key: Int[Tensor, "rows key"]) -> None:
+        return None

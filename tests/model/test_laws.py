@@ -10,6 +10,8 @@ VOCAB, DIM = 37, 24
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 PACKED = torch.tensor([[0, 0, 1, 1, 1, 2, 2, 3, 0, 3, 0], [5, 5, 5, 5, 2, 2, 2, 2, 2, 9, 9]])
 MEMORY_DIM = 7
+NO_DISTRIBUTION = [("model=transformer", "model/attention=linear")]
+"""Their weights do not sum to 1: rotary turns the numerator alone (Su et al. 2021, eq. 19)."""
 
 
 def ids(batch: int, time: int, seed: int = 1) -> Tensor:
@@ -190,7 +192,8 @@ def test_weights_sum_to_one_and_give_the_same_states(build, reader):
     assert not plain.extras.attention
     for weights in (*output.extras.attention, *output.extras.cross_attention):
         sums = weights.sum(-1).transpose(1, 2)[document != 0]
-        torch.testing.assert_close(sums, torch.ones_like(sums))
+        if reader not in NO_DISTRIBUTION:
+            torch.testing.assert_close(sums, torch.ones_like(sums))
         keys = document if weights.shape[-1] == 11 else memory.document
         foreign = (document[:, None, :, None] != keys[:, None, None, :]) & (document != 0)[:, None, :, None]
         assert weights.masked_select(foreign).abs().max() == 0

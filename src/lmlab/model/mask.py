@@ -4,19 +4,23 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lmlab.types import Mask, Memory
+from lmlab.types import Mask, Memory, Relation
 
 
 def places_in(document: Int[Tensor, "batch time"]) -> Int[Tensor, "batch time"]:
     """Each position's place within its document, from 0; padding before, between and after takes no place."""
     count = (document != 0).cumsum(1) - 1
-    index = torch.arange(document.shape[1], device=document.device)
-    last = torch.where(document != 0, index, 0).cummax(1).values
-    filled = document.gather(1, last)  # padding carries the document before it
+    filled = carried(document)
     is_start = torch.ones_like(document, dtype=torch.bool)
     is_start[:, 1:] = filled[:, 1:] != filled[:, :-1]
     start = torch.where(is_start, count, 0).cummax(1).values
     return (count - start).clamp(min=0)
+
+
+def carried(document: Int[Tensor, "batch time"]) -> Int[Tensor, "batch time"]:
+    """Each position's document, where padding carries the one before it; 0 where there is none."""
+    index = torch.arange(document.shape[1], device=document.device)
+    return document.gather(1, torch.where(document != 0, index, 0).cummax(1).values)
 
 
 def self_mask(
@@ -28,13 +32,14 @@ def self_mask(
     document: Int[Tensor, "batch key"] | None,
     pattern: Bool[Tensor, "rows query key"] | None,
     bias: Float[Tensor, "rows heads query key"] | None,
+    relation: Relation | None = None,
 ) -> Mask:
     """The mask of self-attention; queries are the last of the keys. Padding sees padding, so that no row is empty."""
     if document is None and pattern is None and bias is None:
         if not causal or query == 1:
-            return Mask()
+            return Mask(relation=relation)
         if query == key:
-            return Mask(is_causal=True)
+            return Mask(is_causal=True, relation=relation)
     allowed = torch.ones(1, query, key, dtype=torch.bool, device=device) if pattern is None else pattern
     if causal:
         allowed = allowed.tril(key - query)
@@ -42,8 +47,8 @@ def self_mask(
         allowed = allowed & (document[:, key - query :, None] == document[:, None, :])
     allowed = allowed[:, None]
     if bias is not None:
-        return Mask(bias=bias.masked_fill(~allowed, -torch.inf))
-    return Mask(allowed=allowed)
+        return Mask(bias=bias.masked_fill(~allowed, -torch.inf), relation=relation)
+    return Mask(allowed=allowed, relation=relation)
 
 
 def cross_mask(document: Int[Tensor, "batch query"] | None, memory: Memory) -> Mask:

@@ -1,13 +1,15 @@
 """The Transformer (Vaswani et al. 2017): decoder, encoder and conditional decoder, pre-norm or post-norm."""
 
 import math
+from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lmlab.model.block import Block, Scene, Step
-from lmlab.model.mask import cross_mask, places_in, self_mask
+from lmlab.model.fit import check
+from lmlab.model.mask import cross_mask, self_mask
+from lmlab.model.timeline import Timeline, latest, whole
 from lmlab.types import (
     AttentionFactory,
     Extras,
@@ -24,9 +26,7 @@ from lmlab.types import (
 
 
 class Transformer(nn.Module):
-    """Ids or features -> states; its state is every layer's keys and values, and the document numbers seen so far."""
-
-    state_grows = True
+    """Ids or features -> states; its state is every layer's, and what a Timeline has to know of the places before."""
 
     def __init__(  # more than 8 arguments: a Transformer is its parts, and each of them is a choice of its own
         self,
@@ -78,6 +78,8 @@ class Transformer(nn.Module):
         self.kinds = [pattern.kind(layer) for layer in range(num_layers)]
         heads = blocks[0].attention
         self.position: Position = position(dim=dim, head_dim=heads.head_dim, num_heads=heads.num_heads, causal=causal)
+        self.state_grows = heads.state_grows
+        check(heads, self.position, pattern, kinds=set(self.kinds), causal=causal)
         self.blocks = nn.ModuleList(blocks)
         self.norm = norm(dim=dim) if norm_first else nn.Identity()  # post-norm has one at its last layer's end
         _initialise(self, std=init_std, output_std=init_std / math.sqrt(2 * num_layers))
@@ -93,28 +95,35 @@ class Transformer(nn.Module):
     ) -> Output:
         assert (memory is None) == (self.memory_dim is None), "memory goes with a model built with memory_dim"
         assert state is None or self.causal, "an encoder sees its whole input at once"
-        before: State = ([None] * len(self.kinds), ()) if state is None else state
-        caches, seen = before
-        time, offset = inputs.shape[1], 0 if state is None else caches[0][0].shape[2]
-        row = _row(document, seen, time, offset)
-        places = torch.arange(offset + time, device=inputs.device)[None] if row is None else places_in(row)
+        caches, seen = ([None] * len(self.kinds), ()) if state is None else state
+        line = self._timeline(inputs, document, caches, seen)
         scene = Scene(
-            rotate=self.position.rotation(places[:, offset:]),
+            rotate=self.position.rotation(line.query),
             memory=None if memory is None else memory.states,
             memory_mask=Mask() if memory is None else cross_mask(document, memory),
             with_weights=with_attention,
         )
-        masks = self._masks(places, row, time)
-        states = self.dropout(self.position.embed(self._embed(inputs), places[:, offset:]))
+        masks = self._masks(line)
+        states = self.dropout(self.position.embed(self._embed(inputs), line.query))
         steps = []
         for block, kind, cache in zip(self.blocks, self.kinds, caches, strict=True):
             steps.append(block(states, masks[kind], cache, scene))
             states = steps[-1].states
-        return Output(self.norm(states), self._state(steps, row), _extras(steps))
+        carried_on = (tuple(step.cache for step in steps), line.seen) if self.causal else None
+        return Output(self.norm(states), carried_on, _extras(steps))
 
-    def _state(self, steps: list[Step], row: Tensor | None) -> State:
-        """Keys and values by layer, and the row's document numbers if it has any; an encoder carries nothing on."""
-        return (tuple(step.cache for step in steps), () if row is None else (row,)) if self.causal else None
+    def _timeline(
+        self,
+        inputs: Tensor,
+        document: Tensor | None,
+        caches: Sequence[tuple[Tensor, ...] | None],
+        seen: tuple[Tensor, ...],
+    ) -> Timeline:
+        batch, time = inputs.shape[:2]
+        if not self.state_grows:
+            return latest(document, seen, batch=batch, time=time, device=inputs.device)
+        offset = 0 if caches[0] is None else caches[0][0].shape[-2]
+        return whole(document, seen, time=time, offset=offset, device=inputs.device)
 
     def _embed(
         self, inputs: Int[Tensor, "batch time"] | Float[Tensor, "batch time dim"]
@@ -127,42 +136,31 @@ class Transformer(nn.Module):
             )
         return inputs if self.scale == 1.0 else inputs * self.scale
 
-    def _masks(
-        self, places: Int[Tensor, "rows total"], row: Int[Tensor, "batch total"] | None, time: int
-    ) -> dict[int, Mask]:
+    def _masks(self, line: Timeline) -> dict[int, Mask]:
         """One mask for each kind of layer."""
-        total = places.shape[1]
+        time, total = line.query.shape[1], line.key.shape[1]
         limit = self.position.max_length
         if limit is not None and total > limit:
             raise Mistake(
                 f"{total} positions, but model.position.max_length={limit}; raise it, or choose model/position=rotary"
             )
-        query = places[:, -time:]
-        bias = self.position.bias(query, places)
+        if not self.state_grows:
+            mask = Mask(is_causal=self.causal, document=line.document, before=line.before)
+            return dict.fromkeys(self.kinds, mask)
+        bias, relation = self.position.bias(line.query, line.key), self.position.relation(line.query, line.key)
         return {
             kind: self_mask(
                 causal=self.causal,
                 query=time,
                 key=total,
-                device=places.device,
-                document=row,
-                pattern=self.pattern.allowed(query, places, kind),
+                device=line.key.device,
+                document=line.document,
+                pattern=self.pattern.allowed(line.query, line.key, kind),
                 bias=bias,
+                relation=relation,
             )
             for kind in set(self.kinds)
         }
-
-
-def _row(
-    document: Int[Tensor, "batch time"] | None, seen: tuple[Tensor, ...], time: int, offset: int
-) -> Int[Tensor, "batch total"] | None:
-    """The document numbers of this call behind those seen before; a call without numbers is document 1."""
-    if not seen and (document is None or offset == 0):
-        return document
-    known = seen[0] if document is None else document
-    before = seen[0] if seen else known.new_ones(known.shape[0], offset)
-    now = known.new_ones(known.shape[0], time) if document is None else document
-    return torch.cat((before, now), dim=1)
 
 
 def _extras(steps: list[Step]) -> Extras:

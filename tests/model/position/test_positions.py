@@ -5,6 +5,8 @@ import torch
 
 from lmlab.model.position.alibi import Alibi
 from lmlab.model.position.rotary import Rotary
+from lmlab.model.position.scaling.none import NoScaling
+from lmlab.model.position.shaw import Shaw
 from lmlab.model.position.sinusoidal import Sinusoidal
 from lmlab.model.position.t5 import T5
 from lmlab.types import Mistake
@@ -21,7 +23,7 @@ def test_sinusoidal_waves_are_those_of_the_paper():
 
 
 def test_rotary_scores_depend_on_distance_alone():
-    position = Rotary(dim=8, head_dim=8, num_heads=1, causal=True, base=10000.0)
+    position = Rotary(dim=8, head_dim=8, num_heads=1, causal=True, base=10000.0, scaling=NoScaling())
     query, key = torch.randn(2, 1, 1, 3, 8).unbind(0)
     near, far = position.rotation(torch.tensor([[2]])), position.rotation(torch.tensor([[50]]))
     near_key, far_key = position.rotation(torch.tensor([[5]])), position.rotation(torch.tensor([[53]]))
@@ -31,7 +33,9 @@ def test_rotary_scores_depend_on_distance_alone():
 
 
 def test_rotary_turns_each_pair_by_its_angle():
-    rotate = Rotary(dim=4, head_dim=4, num_heads=1, causal=True, base=100.0).rotation(torch.tensor([[3]]))
+    rotate = Rotary(dim=4, head_dim=4, num_heads=1, causal=True, base=100.0, scaling=NoScaling()).rotation(
+        torch.tensor([[3]])
+    )
     vector = torch.tensor([1.0, 2.0, 3.0, 4.0])
     turned = rotate(vector.view(1, 1, 1, 4)).flatten()
     for pair, angle in enumerate((3.0, 3.0 / 10.0)):
@@ -42,7 +46,7 @@ def test_rotary_turns_each_pair_by_its_angle():
 
 def test_rotary_refuses_odd_heads():
     with pytest.raises(Mistake, match=r"model\.dim=12 over model\.attention\.num_heads=4 .* multiple of 8"):
-        Rotary(dim=12, head_dim=3, num_heads=4, causal=True, base=10000.0)
+        Rotary(dim=12, head_dim=3, num_heads=4, causal=True, base=10000.0, scaling=NoScaling())
 
 
 @pytest.mark.parametrize(("num_heads", "slopes"), [
@@ -73,3 +77,27 @@ def test_t5_buckets_are_those_of_hugging_face(causal):
 def test_t5_refuses_buckets_that_hold_nothing(keys, said):
     with pytest.raises(Mistake, match=said):
         T5(dim=8, head_dim=4, num_heads=2, causal=False, **keys)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_shaw_gives_each_pair_the_vectors_of_its_clipped_distance(causal):
+    torch.manual_seed(0)
+    position = Shaw(dim=6, head_dim=3, num_heads=2, causal=causal, max_distance=2, on_values=True)
+    keys, values = position.key.weight, position.value.weight
+    assert len(keys) == (3 if causal else 5)
+    queries, weights = torch.randn(1, 2, 3, 3), torch.rand(1, 2, 3, 7)
+    relation = position.relation(PLACES[:, 4:], PLACES)
+    scores, added = relation.scores(queries), relation.values(weights)
+    for head in range(2):
+        for i in range(3):
+            expected = torch.zeros(3)
+            for j in range(7):
+                row = min(max(j - (i + 4), -2), 0 if causal else 2) + 2
+                torch.testing.assert_close(scores[0, head, i, j], queries[0, head, i] @ keys[row])
+                expected = expected + weights[0, head, i, j] * values[row]
+            torch.testing.assert_close(added[0, head, i], expected)
+
+
+def test_shaw_refuses_a_distance_that_tells_nothing_apart():
+    with pytest.raises(Mistake, match=r"max_distance=0 tells no places apart"):
+        Shaw(dim=8, head_dim=4, num_heads=2, causal=True, max_distance=0, on_values=True)

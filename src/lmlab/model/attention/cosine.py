@@ -12,6 +12,8 @@ from lmlab.model.attention.heads import whole_only
 class Cosine(Dot):
     """Multi-head cosine attention; each head learns the logarithm of its strength, which begins at 10."""
 
+    takes_relation = False  # a key with something added has another direction
+
     def make_weights(self) -> None:
         self.log_strength = nn.Parameter(torch.full((self.num_heads, 1, 1), 10.0).log())
 

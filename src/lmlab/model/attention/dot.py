@@ -5,6 +5,7 @@ from torch import Tensor
 
 from lmlab.model.attention.multi_head import MultiHead
 from lmlab.model.attention.product import fused, plain
+from lmlab.model.attention.related import related
 from lmlab.types import Mask
 
 
@@ -12,6 +13,7 @@ class Dot(MultiHead):
     """A fused kernel where no weights are asked for; a subclass says what is multiplied, and the scale."""
 
     scale = 1.0
+    takes_relation = True
 
     def attend(
         self,
@@ -23,6 +25,9 @@ class Dot(MultiHead):
         dropout: float,
         with_weights: bool,
     ) -> tuple[Float[Tensor, "batch heads query head_dim"], Float[Tensor, "batch heads query key"] | None]:
+        if mask.relation is not None:
+            attended, weights = related(queries, keys, values, mask, mask.relation, scale=self.scale, dropout=dropout)
+            return attended, weights if with_weights else None
         if with_weights:
             return plain(queries, keys, values, mask, scale=self.scale, dropout=dropout)
         return fused(queries, keys, values, mask, scale=self.scale, dropout=dropout), None

@@ -108,7 +108,7 @@ class Heads(nn.Module):
 
 
 def extend(
-    state: tuple[Tensor, Tensor] | None,
+    state: tuple[Tensor, ...] | None,
     keys: Float[Tensor, "batch kv_heads key head_dim"],
     values: Float[Tensor, "batch kv_heads key head_dim"],
 ) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,9 @@ class MultiHead(nn.Module):
     Subclasses have no constructor of their own, so that all of them take, and check, the same keys.
     """
 
+    state_grows = True
+    takes_relation = False
+
     def __init__(
         self,
         *,
@@ -62,7 +65,7 @@ class MultiHead(nn.Module):
         query: Float[Tensor, "batch query dim"],
         memory: Float[Tensor, "batch key memory_dim"],
         mask: Mask,
-        state: tuple[Tensor, Tensor] | None = None,
+        state: tuple[Tensor, ...] | None = None,
         *,
         rotate: Callable[[Tensor], Tensor] | None = None,
         with_weights: bool = False,

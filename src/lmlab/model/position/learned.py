@@ -23,3 +23,6 @@ class Learned(nn.Module):
 
     def bias(self, query: Int[Tensor, "rows query"], key: Int[Tensor, "rows key"]) -> None:
         return None
+
+    def relation(self, query: Int[Tensor, "rows query"], key: Int[Tensor, "rows key"]) -> None:
+        return None

@@ -3,6 +3,8 @@
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lmlab.types import Relation
+
 
 class NoPosition(nn.Module):
     """Leaves everything as it is; a scheme that only adds to the scores is one with a bias."""
@@ -23,4 +25,7 @@ class NoPosition(nn.Module):
     def bias(
         self, query: Int[Tensor, "rows query"], key: Int[Tensor, "rows key"]
     ) -> Float[Tensor, "rows heads query key"] | None:
+        return None
+
+    def relation(self, query: Int[Tensor, "rows query"], key: Int[Tensor, "rows key"]) -> Relation | None:
         return None

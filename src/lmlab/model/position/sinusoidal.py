@@ -28,3 +28,6 @@ class Sinusoidal(nn.Module):
 
     def bias(self, query: Int[Tensor, "rows query"], key: Int[Tensor, "rows key"]) -> None:
         return None
+
+    def relation(self, query: Int[Tensor, "rows query"], key: Int[Tensor, "rows key"]) -> None:
+        return None
