@@ -67,6 +67,16 @@ class Recurrent(nn.Module):
         states, weights = self.reader(states, document, memory, with_attention)
         return Output(states, new_state, Extras(cross_attention=() if weights is None else (weights,)))
 
+    def layer_widths(self) -> tuple[tuple[int, ...], ...]:
+        """By one step of each layer: only the cells know how many tensors their state has."""
+        with torch.no_grad(), torch.random.fork_rng([]):
+            step = self.embedding.weight.new_zeros(1, 1, self.dim)
+            lasts = [layer(step, None, None)[1] for layer in self.layers]
+        return tuple(tuple(part.shape[1] for part in last) for last in lasts)
+
+    def begin(self, layers: tuple[tuple[Float[Tensor, "batch width"], ...], ...]) -> State:
+        return layers, ()
+
     def _embed(
         self, inputs: Int[Tensor, "batch time"] | Float[Tensor, "batch time dim"]
     ) -> Float[Tensor, "batch time dim"]:
