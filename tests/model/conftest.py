@@ -1,7 +1,7 @@
 """Every model and every part that `conf/model` offers, tiny and with weights large enough to show a leak."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from lmlab.config import without_own
+from lmlab.types import Mistake
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 VOCAB = 37
@@ -27,6 +28,14 @@ MORE = [  # choices that are keys, not options of a group
     ("model=rnn", "model.cell.nonlinearity=relu"),
     ("model=rnn", "model.cell.nonlinearity=sigmoid"),
 ]
+
+
+ROLES = {
+    "decoder": {"causal": True, "memory_dim": None},
+    "encoder": {"causal": False, "memory_dim": None},
+    "conditional": {"causal": True, "memory_dim": 7},
+}
+"""What a task may want a model to be, as its constructor is told."""
 
 
 @cache
@@ -56,12 +65,60 @@ def choices() -> list[tuple[str, ...]]:
     return found + MORE
 
 
+@cache
+def refusal(choice: tuple[str, ...], role: str) -> str | None:
+    """Why the model cannot fill the role, in its constructor's words; None where it can. Nothing is computed."""
+    try:
+        with torch.device("meta"):
+            factory(choice)(vocab_size=VOCAB, **ROLES[role])
+    except Mistake as mistake:
+        return str(mistake)
+    return None
+
+
+@cache
+def factory(choice: tuple[str, ...]) -> Callable[..., torch.nn.Module]:
+    """What builds the model, for its shapes only: its parts are made once."""
+    made: Callable[..., torch.nn.Module] = instantiate(composed(choice).model, _convert_="all")
+    return made
+
+
+def filling(role: str) -> list[tuple[str, ...]]:
+    """The variants that fill a role; those that differ in the attention to a memory only where there is one."""
+    chosen = [one for one in variants().values() if refusal(one, role) is None]
+    return [one for one in chosen if role == "conditional" or not any("cross_attention=" in key for key in one)]
+
+
+def cases(roles: Sequence[str], *, first: bool = False) -> list[tuple[tuple[str, ...], str]]:
+    """Each variant with each of these roles that it fills, or with the first of them."""
+    found = [(choice, role) for role in roles for choice in filling(role)]
+    if not first:
+        return found
+    return list({choice: (choice, role) for choice, role in reversed(found)}.values())[::-1]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "reader" in metafunc.fixturenames:  # all, in the role that reads a memory
-        metafunc.parametrize("reader", variants().values(), ids=" ".join)
-    if "variant" in metafunc.fixturenames:  # all that differ without a memory
-        chosen = [choice for choice in variants().values() if not any("cross_attention=" in key for key in choice)]
-        metafunc.parametrize("variant", chosen, ids=" ".join)
+    """Laws name what they hold: `decoder`, `encoder` or `reader` (which reads a memory) are the variants that can be one.
+
+    `choice` comes with what its constructor is told: `role` is each that it fills, `alone` each without a memory, `first`
+    the first without one, `most` the one with most parts.
+    """
+    names = metafunc.fixturenames
+    for name, role in {"decoder": "decoder", "encoder": "encoder", "reader": "conditional"}.items():
+        if name in names:
+            metafunc.parametrize(name, filling(role), ids=" ".join)
+    for name, found in FOUND.items():
+        if name in names and "choice" in names:
+            made = [pytest.param(one, ROLES[role], id=f"{' '.join(one)}-{role}") for one, role in found()]
+            metafunc.parametrize(("choice", name), made)
+
+
+FOUND = {
+    "role": partial(cases, tuple(ROLES)),
+    "alone": partial(cases, ("decoder", "encoder")),
+    "first": partial(cases, ("decoder", "encoder"), first=True),
+    "most": partial(cases, ("conditional", "decoder", "encoder"), first=True),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +156,16 @@ def build() -> Callable[..., torch.nn.Module]:
         return model.eval()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def refusals() -> dict[tuple[tuple[str, ...], str], str]:
+    """The sentence of each variant and role that do not go together."""
+    found = {(choice, role): refusal(choice, role) for choice in variants().values() for role in ROLES}
+    return {case: sentence for case, sentence in found.items() if sentence is not None}
+
+
+@pytest.fixture(scope="session")
+def filled(refusals: dict[tuple[tuple[str, ...], str], str]) -> dict[tuple[str, ...], set[str]]:
+    """The roles that each variant fills."""
+    return {choice: {role for role in ROLES if (choice, role) not in refusals} for choice in variants().values()}
