@@ -256,11 +256,11 @@ class Attention(Protocol):
         query: Tensor,
         memory: Tensor,
         mask: Mask,
-        state: tuple[Tensor, Tensor] | None = None,
+        state: tuple[Tensor, ...] | None = None,
         *,
         rotate: Callable[[Tensor], Tensor] | None = None,
         with_weights: bool = False,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor | None]:
+    ) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
         """[batch, query, dim], [batch, key, memory_dim] -> output [batch, query, dim], the keys and values, the weights."""
 
 

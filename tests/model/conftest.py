@@ -27,6 +27,8 @@ MORE = [  # choices that are keys, not options of a group
     ("model=transformer", "model/pattern=local_global", "model.pattern.window=2"),
     ("model=rnn", "model.cell.nonlinearity=relu"),
     ("model=rnn", "model.cell.nonlinearity=sigmoid"),
+    ("model=recurrent", "model.input_feeding=true"),
+    ("model=recurrent", "model.input_feeding=true", "model/cell=gru", "model/attention@model.cross_attention=additive"),
 ]
 
 
