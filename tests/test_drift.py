@@ -24,7 +24,7 @@ ELSEWHERE = {"logger": "run"}
 
 def in_place(choice):
     """The choice with the model that has a place for it."""
-    for before in ([], ["model=transformer"], ["model=recurrent"]):
+    for before in ([], ["model=transformer"], ["model=recurrent"], ["model=seq2seq"]):
         try:
             config.compose([*before, choice])
         except Mistake as mistake:
@@ -130,7 +130,8 @@ def why_no_decoder(composed):
     """The sentence of a model that cannot do what language modelling needs; None where it can."""
     try:
         with torch.device("meta"):
-            config.build(composed, "model")(vocab_size=2, causal=True)
+            model = config.build(composed, "model")(vocab_size=7, causal=True)
+            model(torch.zeros(1, 2, dtype=torch.long))
     except Mistake as mistake:
         return str(mistake)
     return None
