@@ -105,9 +105,9 @@ def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny
     placed = in_place(choice)
     small = [word for word in tiny() if word.split("=")[0] != choice.split("=")[0]]
     refusal = None
-    if choice.startswith("model="):
-        small = with_place(small, config.compose([choice]))
-        refusal = why_no_decoder(config.compose([choice, *small]))
+    if choice.startswith("model"):
+        small = with_place(small, config.compose(placed))
+        refusal = why_no_decoder(config.compose([*small, *placed]))
     before = runs()
     code = cli.run(
         ["train", *small, *[word for word in placed if word not in small], *NEEDS.get(choice, []), "fresh=true"]
