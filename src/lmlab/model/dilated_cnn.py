@@ -78,7 +78,7 @@ class DilatedCnn(nn.Module):
         new_state = (tuple(after), () if rows is None else (rows.last,)) if self.causal else None
         if self.reader is None or memory is None:
             return Output(states, new_state)
-        states, weights = self.reader(states, document, memory, with_attention)
+        states, weights, _ = self.reader(states, document, memory, (), with_attention)
         return Output(states, new_state, Extras(cross_attention=() if weights is None else (weights,)))
 
 

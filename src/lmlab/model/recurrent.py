@@ -7,9 +7,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lmlab.model.activation_penalty import ActivationPenalty
 from lmlab.model.by_steps import by_steps, held
 from lmlab.model.direction import Bidirectional, Forward, Pieces, pieces_of, widths_of
+from lmlab.model.embedding_dropout import EmbeddingDropout
 from lmlab.model.mask import cross_mask
+from lmlab.model.variational_dropout import VariationalDropout
 from lmlab.types import Attention, AttentionFactory, CellFactory, Extras, Memory, Mistake, Output, State
 
 
@@ -18,7 +21,7 @@ class Recurrent(nn.Module):
 
     state_grows = False
 
-    def __init__(  # more than 8 arguments: what data and task decide, and what the user does
+    def __init__(  # more than 8 arguments: every kind of dropout that has been used on recurrent layers is a key
         self,
         *,
         vocab_size: int,
@@ -26,7 +29,16 @@ class Recurrent(nn.Module):
         memory_dim: int | None = None,
         dim: int,
         num_layers: int,
+        expansion: float,
+        bidirectional: bool | None,
         dropout: float,
+        variational_dropout: bool,
+        input_dropout: float | None,
+        output_dropout: float | None,
+        embedding_dropout: float,
+        weight_dropout: float,
+        activation_penalty: float,
+        temporal_penalty: float,
         input_feeding: bool,
         init_range: float | None,
         cell: CellFactory,
@@ -38,15 +50,39 @@ class Recurrent(nn.Module):
                 "model=recurrent with input_feeding=true feeds a decoder what it read of an encoder, and here is none; "
                 "set model.input_feeding=false, or choose model=seq2seq and model.decoder.input_feeding=true"
             )
+        if input_feeding and (activation_penalty or temporal_penalty):
+            raise Mistake(
+                "model.input_feeding=true goes step by step, and model.activation_penalty and model.temporal_penalty are of "
+                "whole sequences; set them to 0.0"
+            )
+        if causal and bidirectional:
+            raise Mistake(
+                "model.bidirectional=true, but a decoder sees nothing of what follows; set model.bidirectional=null"
+            )
         self.dim = dim
         self.causal = causal
         self.input_feeding = input_feeding
+        self.forward_only = causal or bidirectional is False
         self.embedding = nn.Embedding(vocab_size, dim)
         nn.init.normal_(self.embedding.weight, std=dim**-0.5)  # so that logits of a tied head start near 1
-        self.dropout = nn.Dropout(dropout)
-        layer = Forward if causal else Bidirectional
-        widths = [2 * dim if input_feeding else dim, *[dim] * (num_layers - 1)]
-        self.layers = nn.ModuleList(layer(cell=cell, input_dim=width, dim=dim) for width in widths)
+        kind = VariationalDropout if variational_dropout else nn.Dropout
+        self.embedding_dropout = EmbeddingDropout(_probability(embedding_dropout=embedding_dropout))
+        self.dropout = kind(_probability(dropout=dropout))
+        self.input_dropout = kind(_probability(dropout=dropout, input_dropout=input_dropout))
+        self.output_dropout = kind(_probability(dropout=dropout, output_dropout=output_dropout))
+        self.penalty = ActivationPenalty(activation=activation_penalty, temporal=temporal_penalty)
+        layer = Forward if self.forward_only else Bidirectional
+        widths = _widths(dim, num_layers, expansion)
+        first = 2 * dim if input_feeding else dim
+        self.layers = nn.ModuleList(
+            layer(
+                cell=cell,
+                input_dim=before,
+                dim=after,
+                weight_dropout=_probability(weight_dropout=weight_dropout),
+            )
+            for before, after in zip([first, *widths[1:-1]], widths[1:], strict=True)
+        )
         self.reader = None if memory_dim is None else Reader(dim=dim, memory_dim=memory_dim, attention=cross_attention)
         if init_range is not None:
             for parameter in self.parameters():
@@ -66,22 +102,24 @@ class Recurrent(nn.Module):
             return by_steps(self, inputs, document, memory, state, with_attention)
         before, seen, *read = ([None] * len(self.layers), ()) if state is None else state
         pieces = self._pieces(document, inputs, seen, is_fresh=state is None)
-        states = self.dropout(self._embed(inputs))
+        dropped = self.input_dropout(self._embed(inputs))
         if self.input_feeding:
-            states = torch.cat((states, _fed(states, pieces, read)), dim=-1)
+            dropped = torch.cat((dropped, _fed(dropped, pieces, read)), dim=-1)
+        dropouts = [*[self.dropout] * (len(self.layers) - 1), self.output_dropout]
         after = []
-        for layer, layer_state in zip(self.layers, before, strict=True):
-            states, last = layer(states, pieces, layer_state)
-            states = self.dropout(states)
+        for layer, layer_state, dropout in zip(self.layers, before, dropouts, strict=True):
+            states, last = layer(dropped, pieces, layer_state)
+            dropped = dropout(states)
             after.append(last)
         seen = () if pieces is None else (pieces.last,)
+        extras = Extras(losses=self.penalty(states, dropped, document))
         if self.reader is None or memory is None:
-            return Output(states, (tuple(after), seen))
-        states, weights, cache = self.reader(states, document, memory, tuple(read[1:]), with_attention)
+            return Output(dropped, (tuple(after), seen), extras)
+        states, weights, cache = self.reader(dropped, document, memory, tuple(read[1:]), with_attention)
         if self.input_feeding:
             is_real = None if pieces is None else pieces.forward[0].is_real
             read = [held(states[:, 0], is_real, read[0] if read else None), *cache]
-        extras = Extras(cross_attention=() if weights is None else (weights,))
+        extras.cross_attention = () if weights is None else (weights,)
         return Output(states, (tuple(after), seen, *read), extras)
 
     def layer_widths(self) -> tuple[tuple[int, ...], ...]:
@@ -93,7 +131,10 @@ class Recurrent(nn.Module):
     def _embed(
         self, inputs: Int[Tensor, "batch time"] | Float[Tensor, "batch time dim"]
     ) -> Float[Tensor, "batch time dim"]:
-        states: Tensor = inputs if inputs.is_floating_point() else self.embedding(inputs)
+        if inputs.is_floating_point():
+            states = inputs
+        else:
+            states = self.embedding_dropout(self.embedding(inputs), inputs, self.embedding.num_embeddings)
         if states.shape[-1] != self.dim:
             raise Mistake(f"features are {states.shape[-1]} wide, but model.dim={self.dim}; set it to their width")
         return states
@@ -107,8 +148,30 @@ class Recurrent(nn.Module):
         if document is None:
             document = seen[0].new_ones(inputs.shape[:2])
         if seen:
-            return pieces_of(document, seen[0], causal=self.causal)
-        return pieces_of(document, None if is_fresh else torch.ones_like(document[:, 0]), causal=self.causal)
+            return pieces_of(document, seen[0], forward_only=self.forward_only)
+        return pieces_of(
+            document, None if is_fresh else torch.ones_like(document[:, 0]), forward_only=self.forward_only
+        )
+
+
+def _widths(dim: int, num_layers: int, expansion: float) -> list[int]:
+    """What the layers read and write: the first reads the embedding, the last is as wide again (Merity et al. 2018, 4.5)."""
+    hidden = 2 * round(expansion * dim / 2) if expansion != 1 else dim  # even, for two directions
+    if num_layers < 1:
+        raise Mistake(f"model.num_layers={num_layers} leaves no layer; set it to 1 or more")
+    if hidden < 1:
+        raise Mistake(f"model.expansion={expansion} leaves no width of model.dim={dim}; set it to 1.0 or more")
+    return [dim, *[hidden] * (num_layers - 1), dim]
+
+
+def _probability(**named: float | None) -> float:
+    """The last that is given, each by the name of its key."""
+    found = 0.0
+    for name, value in named.items():
+        if value is not None and not 0 <= value <= 1:
+            raise Mistake(f"model.{name}={value} is not between 0 and 1; set it, for example, to 0.2")
+        found = found if value is None else value
+    return found
 
 
 def _fed(
