@@ -46,8 +46,9 @@ def _parameters(config: DictConfig, vocab_size: int, dim: int, hidden: int | Non
 
 def _set_width(config: DictConfig, dim: int, hidden: int | None) -> None:
     config.model.dim = dim
-    if hidden is not None and config.model.get("feedforward") is not None:
-        config.model.feedforward.hidden_dim = hidden
+    part = config.model.get("feedforward")
+    if hidden is not None and part is not None:
+        part.get("expert", part).hidden_dim = hidden  # a mixture is as wide as its experts
 
 
 def on_meta(config: DictConfig, vocab_size: int) -> torch.nn.ModuleList:
