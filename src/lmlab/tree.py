@@ -1,6 +1,7 @@
 """Groups, options and keys read from the YAML files alone: what completion needs, without Hydra."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,23 @@ def describe(path: Path) -> str:
         if line.startswith("#") and not line.startswith("# @package"):
             return line.lstrip("# ").strip()
     return ""
+
+
+PAPER = re.compile(r" ?\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)")
+"""What stands in brackets with a year."""
+
+
+def paper(path: Path) -> str:
+    """Where an option was published: the last bracket of its description that has a year."""
+    found = PAPER.findall(describe(path))
+    return str(found[-1]) if found else ""
+
+
+def without_paper(path: Path) -> str:
+    """An option's description without the bracket that is its paper."""
+    text = describe(path)
+    found = list(PAPER.finditer(text))
+    return text[: found[-1].start()] + text[found[-1].end() :] if found else text
 
 
 def options() -> dict[str, list[str]]:
