@@ -9,9 +9,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from lmlab import tree
+from lmlab.command.options import facts
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md")
@@ -55,29 +57,39 @@ def fenced(text: str, language: str = "text") -> str:
     return f"{fence}{language}\n{text.strip()}\n{fence}\n"
 
 
+@cache
 def options() -> str:
-    """A table for every group: option, what it is, and its keys with their defaults."""
-    return "\n".join(table(group, found) for group, found in shipped().items())
-
-
-def shipped() -> dict[str, dict[str, Path]]:
-    """The groups of this repository, whatever folders of configuration the reader has."""
+    """A table for every group of this repository, whatever folders of configuration the reader has."""
     os.environ.pop("LMLAB_CONF", None)
     before = Path.cwd()
     os.chdir(ROOT)
     try:
-        return tree.groups()
+        return "\n".join(table(group, found) for group, found in tree.groups().items())
     finally:
         os.chdir(before)
 
 
 def table(group: str, found: dict[str, Path]) -> str:
-    lines = [f"**`{group}=`**", "", "| option | what it is | its own keys |", "|---|---|---|"]
+    """Option, what it is, of a model and its parts what it can do, and its keys with their defaults."""
+    is_part = group.split("/")[0] == "model"
+    known, counted = facts(group) if is_part else ({}, "")
+    lines = [f"**`{group}=`** {counted}".rstrip(), ""]
+    lines += head(["option", "what it is", *(["paper", "roles", "parameters"] if is_part else []), "its own keys"])
     for option, path in found.items():
         keys = "" if group == "paper" else ", ".join(f"`{key}`" for key in own_keys(path))
-        link = path.relative_to(ROOT).as_posix()
-        lines.append(f"| [`{option}`]({link}) | {cell(tree.describe(path))} | {keys} |")
+        cells = [f"[`{option}`]({path.relative_to(ROOT).as_posix()})"]
+        if is_part:
+            size = known[option].parameters
+            cells += [cell(tree.without_paper(path)), cell(tree.paper(path)), ", ".join(known[option].roles)]
+            cells += ["" if size is None else f"{size:,}"]
+        else:
+            cells += [cell(tree.describe(path))]
+        lines.append(f"| {' | '.join([*cells, keys])} |")
     return "\n".join(lines) + "\n"
+
+
+def head(columns: list[str]) -> list[str]:
+    return [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
 
 
 def own_keys(path: Path) -> Iterator[str]:

@@ -55,6 +55,16 @@ def test_a_file_is_a_class_at_the_same_path_or_a_librarys_or_a_preset(choice):
             assert module == f"lmlab.{group.replace('/', '.')}.{option}"
 
 
+def test_every_model_and_every_part_of_one_names_its_paper():
+    parts = {
+        f"{group}={one}": path
+        for group, found in GROUPS.items()
+        if group.startswith("model")
+        for one, path in found.items()
+    }
+    assert not [choice for choice, path in parts.items() if not tree.paper(path) and not choice.endswith("=none")]
+
+
 def targets(block):
     """Every class of lmlab's that a block gives keys, however deep."""
     if isinstance(block, dict):

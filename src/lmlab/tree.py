@@ -95,6 +95,23 @@ def describe(path: Path) -> str:
     return ""
 
 
+PAPER = re.compile(r" ?\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)")
+"""What stands in brackets with a year."""
+
+
+def paper(path: Path) -> str:
+    """Where an option was published: the last bracket of its description that has a year."""
+    found = PAPER.findall(describe(path))
+    return str(found[-1]) if found else ""
+
+
+def without_paper(path: Path) -> str:
+    """An option's description without the bracket that is its paper."""
+    text = describe(path)
+    found = list(PAPER.finditer(text))
+    return text[: found[-1].start()] + text[found[-1].end() :] if found else text
+
+
 def options() -> dict[str, list[str]]:
     """Groups, and places that take those of a group, with the names of their options."""
     known = groups()

@@ -349,6 +349,16 @@ class ModuleFactory(Protocol):
 
 
 @runtime_checkable
+class Mixture(Protocol):
+    """A feed-forward that chooses among experts; they are to be balanced over the positions that are no padding."""
+
+    num_experts: int
+
+    def __call__(self, states: Tensor, is_real: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
+        """[batch, time, dim], True [batch, time] where there is no padding (None: nowhere) -> outputs, weighted losses."""
+
+
+@runtime_checkable
 class PositionFactory(Protocol):
     """One scheme per model."""
 

@@ -42,7 +42,7 @@ def run(recorder: Recorder, task: Any, values: list[torch.Tensor], clock: Clock)
     for value in values:
         clock.now += 2
         task.step, task.tokens = task.step + 1, task.tokens + 50
-        task.latest.update(loss=value, grad_norm=torch.tensor(0.25))
+        task.latest.update({"loss": value, "train/balance": value / 100, "grad_norm": torch.tensor(0.25)})
         task.micro = 1
         recorder.on_train_batch_end(TRAINER, task, None, None, 0)  # within a step: nothing counts
         task.micro = 0
@@ -62,6 +62,7 @@ def test_a_line_holds_the_mean_since_the_line_before(clock):
     assert [(step, seconds) for step, seconds, _ in lines] == [(3, 6.0), (6, 12.0)]
     for (_, _, figures), part in zip(lines, (values[:3], values[3:6]), strict=True):
         assert figures["train/loss"] == pytest.approx(float(sum(part)) / 3)
+        assert figures["train/balance"] == pytest.approx(float(sum(part)) / 300)
         assert figures["tokens_per_second"] == pytest.approx(25)
         assert (figures["lr"], figures["grad_norm"]) == (0.3, 0.25)
     assert lines[1][2]["tokens"] == 300

@@ -20,6 +20,18 @@ def test_compiled_equals_eager(build, name, document):
 
 
 @pytest.mark.slow
+def test_compiled_experts_equal_eager_ones_whatever_their_shares(build):
+    model = build(("model=transformer", "model/feedforward=experts", "model.num_layers=1")).train()
+    compiled = torch.compile(model)
+    for seed in range(12):  # more than a compiler would compile anew
+        torch.manual_seed(seed)
+        inputs = torch.randint(37, (2, 6))
+        found, expected = compiled(inputs), model(inputs)
+        torch.testing.assert_close(found.states, expected.states)
+        torch.testing.assert_close(found.extras.losses, expected.extras.losses)
+
+
+@pytest.mark.slow
 def test_compiled_equals_eager_with_a_memory(build):
     model = build(("model=transformer",), memory_dim=5)
     inputs, memory = torch.randint(37, (2, 6)), torch.randn(2, 4, 5)

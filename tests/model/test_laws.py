@@ -100,7 +100,8 @@ def test_changing_a_token_changes_no_causal_state_before_it(build, decoder, time
     changed = inputs.clone()
     changed[:, time] = (changed[:, time] + 1) % VOCAB
     before, after = model(inputs).states, model(changed).states
-    torch.testing.assert_close(after[:, :time], before[:, :time], atol=0, rtol=0)
+    bits = 1e-6 if "model/feedforward=experts" in variant else 0  # its products have other numbers of rows then
+    torch.testing.assert_close(after[:, :time], before[:, :time], atol=bits, rtol=bits)
     assert (after[:, time] - before[:, time]).abs().max() > 1e-3
 
 

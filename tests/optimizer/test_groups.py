@@ -14,6 +14,7 @@ class Task(nn.Module):
         self.cell = nn.LSTM(5, 5)
         self.heads = nn.Linear(5, 5)
         self.norm = nn.LayerNorm(5)
+        self.router = nn.Linear(5, 3, bias=False)
         self.head = nn.Linear(5, 11)
         if tied:
             self.head.weight = self.embedding.weight
@@ -31,6 +32,7 @@ def test_kinds_follow_from_what_a_parameter_does():
         "embedding.weight",
         "position.weight",
         "head.weight",
+        "router.weight",
     }
     assert {name for name, kind in kinds.items() if kind == "filter"} == {"conv.weight"}
     assert all(kind == "vector" for name, kind in kinds.items() if "bias" in name or "norm" in name)
@@ -41,7 +43,9 @@ def test_a_tied_parameter_stands_in_one_group_once_and_is_an_embedding():
     params = [parameter for group in parameter_groups(module) for parameter in group["params"]]
     assert len(params) == len({id(parameter) for parameter in params}) == len(list(module.parameters()))
     embeddings = next(group for group in parameter_groups(module) if group["kind"] == "embedding")["params"]
-    assert {id(parameter) for parameter in embeddings} == {id(module.head.weight), id(module.position.weight)}
+    assert {id(parameter) for parameter in embeddings} == {
+        id(one.weight) for one in (module.head, module.position, module.router)
+    }
 
 
 def test_vectors_have_no_weight_decay_and_the_rest_the_optimizers():

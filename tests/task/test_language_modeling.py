@@ -1,6 +1,7 @@
 """A step is the sum over its targets divided by their global count, however it is cut into passes and ranks."""
 
 import itertools
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -16,6 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 from lmlab.batch.sampler import StepSampler, share
 from lmlab.batch.streams import Streams
 from lmlab.metric.token_loss import TokenLoss
+from lmlab.model.feedforward.experts import Experts
+from lmlab.model.feedforward.mlp import Mlp
 from lmlab.task.language_modeling import LanguageModeling, stream_seed, summed_loss
 from lmlab.types import IGNORE, Batch, Extras, Output
 
@@ -117,6 +120,51 @@ def test_loss_and_gradient_do_not_depend_on_passes_and_ranks(micro_size, world, 
     assert loss == pytest.approx(expected.item(), rel=1e-6)
     for one, parameter in zip(found, task.parameters(), strict=True):
         torch.testing.assert_close(one, parameter.grad, rtol=1e-5, atol=1e-7)
+
+
+def with_experts(num_micro: int = 1) -> LanguageModeling:
+    """The task with a mixture of experts whose balance weighs much."""
+    task = made(num_micro)
+    expert = partial(Mlp, activation=nn.ReLU(), expansion=1.0, hidden_dim=5, bias=True)
+    torch.manual_seed(0)
+    part = Experts(
+        dim=DIM, expert=expert, num_experts=3, num_shared=0, top_k=2, normalize=True, balance_weight=0.5,
+        balance_within="sequence", z_weight=0.1, capacity_factor=None,
+    )  # fmt: skip
+    task.model = Mixing(part)
+    return task
+
+
+class Mixing(nn.Module):
+    """Embeddings through a mixture of experts."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.embedding, self.part = nn.Embedding(VOCAB, DIM), part
+
+    def forward(self, inputs, document=None, memory=None, state=None, *, with_attention=False) -> Output:
+        states, losses = self.part(self.embedding(inputs), document != 0)
+        return Output(states, None, Extras(losses=losses))
+
+
+@pytest.mark.parametrize(("micro_size", "world"), [(4, 1), (1, 1), (3, 2)])
+def test_the_balance_of_experts_does_not_depend_on_passes_and_ranks(micro_size, world):
+    """Within a sequence it is a sum over sequences; over a batch (Switch) it would be another in every cut."""
+    found: dict[tuple[int, int], tuple[list[Tensor], float]] = {}
+    for cut in ((SIZE, 1), (micro_size, world)):
+        gradients, balance = [], 0.0
+        for rank in range(cut[1]):
+            data = Ragged(cut[0], rank=rank, world=cut[1])
+            task = placed(with_experts(data.share.num_micro), rank=rank, world=cut[1])
+            for micro in range(data.share.num_micro):
+                (task.training_step(data[0, micro], 0) / data.share.num_micro / cut[1]).backward()
+            gradients.append([parameter.grad for parameter in task.parameters()])
+            balance += float(task.latest["train/balance"])
+        found[cut] = [sum(parts) for parts in zip(*gradients, strict=True)], balance
+    whole, cut = found[SIZE, 1], found[micro_size, world]
+    assert cut[1] == pytest.approx(whole[1], rel=1e-5)
+    for one, other in zip(cut[0], whole[0], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
 class Steps(pl.LightningDataModule):

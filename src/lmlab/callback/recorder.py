@@ -12,9 +12,11 @@ Sink = Callable[[int, float, Mapping[str, float]], None]
 
 
 class Recorder(pl.Callback):
-    """A line every `log_every` steps with the mean loss since the line before, and one for every validation.
+    """A line every `log_every` steps with the mean losses since the line before, and one for every validation.
 
-    The sum under way and the clock are in the checkpoint, so that a resumed run writes the lines an undisturbed one would.
+    The losses are the step's own, `pl_module.latest["loss"]`, and auxiliary ones, which stand there as `train/NAME`.
+
+    The sums under way and the clock are in the checkpoint, so that a resumed run writes the lines an undisturbed one would.
 
     Args:
         sink: takes the lines.
@@ -24,14 +26,17 @@ class Recorder(pl.Callback):
     def __init__(self, *, sink: Sink, log_every: int) -> None:
         self.sink, self.log_every = sink, log_every
         self.total: Tensor | float = 0.0
+        self.auxiliary: dict[str, Tensor | float] = {}
         self.count, self.seconds = 0, 0.0
         self._tokens, self._since, self._paused = 0, 0.0, 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"total": float(self.total), "count": self.count, "seconds": self._now()}
+        auxiliary = {name: float(total) for name, total in self.auxiliary.items()}
+        return {"total": float(self.total), "auxiliary": auxiliary, "count": self.count, "seconds": self._now()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.total, self.count, self.seconds = state_dict["total"], state_dict["count"], state_dict["seconds"]
+        self.auxiliary = dict(state_dict.get("auxiliary", {}))  # older checkpoints have none
 
     def _now(self) -> float:
         """Seconds of training, of this process and those before it."""
@@ -45,6 +50,9 @@ class Recorder(pl.Callback):
         if pl_module.micro:
             return
         self.total = self.total + pl_module.latest["loss"]
+        for name, loss in pl_module.latest.items():
+            if name.startswith("train/"):
+                self.auxiliary[name] = self.auxiliary.get(name, 0.0) + loss
         self.count += 1
         if pl_module.step % self.log_every == 0:
             self._line(pl_module)
@@ -53,6 +61,7 @@ class Recorder(pl.Callback):
         now = time.perf_counter()
         figures = {
             "train/loss": float(self.total) / self.count,
+            **{name: float(total) / self.count for name, total in self.auxiliary.items()},
             "lr": max(group["lr"] for group in module.optimizers().param_groups),
             "tokens": module.tokens,
             "tokens_per_second": (module.tokens - self._tokens) / max(now - self._since - self._paused, 1e-9),
@@ -61,7 +70,7 @@ class Recorder(pl.Callback):
             figures["grad_norm"] = float(module.latest["grad_norm"])
         module.latest["tokens_per_second"] = figures["tokens_per_second"]
         self.sink(module.step, self._now(), figures)
-        self.total, self.count = 0.0, 0
+        self.total, self.auxiliary, self.count = 0.0, {}, 0
         self._tokens, self._since, self._paused = module.tokens, now, 0.0
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: Any) -> None:

@@ -56,8 +56,8 @@ def _parameters(config: DictConfig, vocab_size: int, dim: int, hidden: int | Non
 def _set_width(config: DictConfig, dim: int, hidden: int | None) -> None:
     config.model.dim = dim
     for model in _models(config) if hidden is not None else ():
-        if model.get("feedforward") is not None:
-            model.feedforward.hidden_dim = hidden
+        if (part := model.get("feedforward")) is not None:
+            part.get("expert", part).hidden_dim = hidden  # a mixture is as wide as its experts
 
 
 def on_meta(config: DictConfig, vocab_size: int) -> torch.nn.ModuleList:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lmlab.types import Attention, AttentionFactory, Mask, ModuleFactory
+from lmlab.types import Attention, AttentionFactory, Mask, Mixture, ModuleFactory
 
 
 class Block(nn.Module):
@@ -32,6 +32,7 @@ class Block(nn.Module):
             self.cross_attention = cross_attention(dim=dim, memory_dim=memory_dim)
             self.cross_branch = Branch(norm=norm(dim=dim), norm_first=norm_first, dropout=dropout)
         self.feedforward = feedforward(dim=dim)
+        self.has_experts = isinstance(self.feedforward, Mixture)
         self.feedforward_branch = Branch(norm=norm(dim=dim), norm_first=norm_first, dropout=dropout)
 
     def forward(
@@ -52,8 +53,12 @@ class Block(nn.Module):
                 self.cross_branch.enter(states), scene.memory, scene.memory_mask, with_weights=scene.with_weights
             )
             states = self.cross_branch.leave(states, update)
-        update = self.feedforward(self.feedforward_branch.enter(states))
-        return Step(self.feedforward_branch.leave(states, update), cache, weights, cross_weights)
+        inputs, losses = self.feedforward_branch.enter(states), {}
+        if self.has_experts:
+            update, losses = self.feedforward(inputs, scene.is_real)
+        else:
+            update = self.feedforward(inputs)
+        return Step(self.feedforward_branch.leave(states, update), cache, weights, cross_weights, losses)
 
 
 class Scene(NamedTuple):
@@ -62,6 +67,8 @@ class Scene(NamedTuple):
     rotate: Callable[[Tensor], Tensor] | None
     memory: Tensor | None
     memory_mask: Mask
+    is_real: Tensor | None
+    """True [batch, time] where there is no padding; None: everywhere."""
     with_weights: bool
 
 
@@ -72,6 +79,7 @@ class Step(NamedTuple):
     cache: tuple[Tensor, ...]
     weights: Tensor | None
     cross_weights: Tensor | None
+    losses: dict[str, Tensor]
 
 
 class Branch(nn.Module):

@@ -101,6 +101,7 @@ class Transformer(nn.Module):
             rotate=self.position.rotation(line.query),
             memory=None if memory is None else memory.states,
             memory_mask=Mask() if memory is None else cross_mask(document, memory),
+            is_real=None if row is None else row[:, offset:] != 0,
             with_weights=with_attention,
         )
         masks = self._masks(line)
@@ -164,9 +165,11 @@ class Transformer(nn.Module):
 
 
 def _extras(steps: list[Step]) -> Extras:
+    """Weights by layer; losses as the mean of all layers, which are made alike."""
     return Extras(
         attention=tuple(step.weights for step in steps if step.weights is not None),
         cross_attention=tuple(step.cross_weights for step in steps if step.cross_weights is not None),
+        losses={name: torch.stack([step.losses[name] for step in steps]).mean() for name in steps[0].losses},
     )
 
 

@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 KINDS = ("matrix", "embedding", "filter", "vector")
-"""matrix: of a hidden layer, or a stack of them; embedding: or projection onto the output; filter: of a convolution."""
+"""matrix: of a hidden layer, or a stack of them; embedding: or projection onto the output, or of a router onto experts;
+filter: of a convolution."""
 
 
 def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
@@ -31,14 +32,14 @@ def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
 
 
 def parameter_kinds(module: nn.Module) -> dict[str, str]:
-    """The kind of every parameter, by name; what stands in a module called `head` projects onto the output."""
+    """The kind of every parameter, by name; what stands in a module called `head` or `router` projects onto choices."""
     embeddings = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
     filters = {id(part.weight) for part in module.modules() if isinstance(part, _ConvNd)}
     kinds = {}
     for name, parameter in module.named_parameters():
         if parameter.ndim < 2:
             kinds[name] = "vector"
-        elif id(parameter) in embeddings or "head" in name.split("."):
+        elif id(parameter) in embeddings or {"head", "router"} & set(name.split(".")):
             kinds[name] = "embedding"
         else:
             kinds[name] = "filter" if id(parameter) in filters else "matrix"

@@ -1,4 +1,4 @@
-"""All that the ranks of a step tell each other beside gradients, in one sum: the loss, and whether any of them shall stop."""
+"""All that the ranks of a step tell each other beside gradients, in one sum: its losses, and whether any of them shall stop."""
 
 import signal
 from typing import Any
@@ -20,26 +20,28 @@ class Exchange:
         """The signal that this process was sent."""
         self.agreed: int | None = None
         """The signal that any rank was sent: at the end of a step every rank knows the same."""
-        self._sum: Tensor | None = None
+        self._flags: Tensor | None = None
         self._work: Any = None
 
-    def start(self, loss: Tensor) -> Tensor:
-        """This rank's part of the step's loss -> what is the loss over all ranks once `finish` has returned."""
+    def start(self, losses: list[Tensor]) -> list[Tensor]:
+        """This rank's parts of the step's losses -> what are the losses over all ranks once `finish` has returned."""
         if not is_several():
-            return loss
+            return losses
         flags = [float(number == self.asked) for number in SIGNALS]
-        self._sum = torch.cat([loss.detach().float().reshape(1), torch.tensor(flags, device=loss.device)])
-        self._work = distributed.all_reduce(self._sum, async_op=True)
-        return self._sum[0]
+        own = [loss.detach().float().reshape(1) for loss in losses]
+        whole = torch.cat([*own, torch.tensor(flags, device=losses[0].device)])
+        self._work = distributed.all_reduce(whole, async_op=True)
+        self._flags = whole[len(losses) :]
+        return list(whole[: len(losses)])
 
     def finish(self, step: int) -> None:
         """Waits for the sum; every rank calls it at the same step."""
-        if self._work is None or self._sum is None:
+        if self._work is None or self._flags is None:
             self.agreed = self.asked
             return
         self._work.wait()
-        if self._sum.device.type == "cpu" or step % EVERY == 0:
-            flags = self._sum[1:].tolist()
+        if self._flags.device.type == "cpu" or step % EVERY == 0:
+            flags = self._flags.tolist()
             self.agreed = next((int(number) for number, flag in zip(SIGNALS, flags) if flag), None)
         self._work = None
 

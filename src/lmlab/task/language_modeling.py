@@ -61,6 +61,7 @@ class LanguageModeling(pl.LightningModule):
         self.step, self.micro, self.tokens = 0, 0, 0
         self.carried, self.exchange = Carried(), Exchange()
         self.latest: dict[str, Tensor | float] = {}
+        self._step_auxiliary: dict[str, Tensor] = {}
 
     # The step.
 
@@ -75,20 +76,28 @@ class LanguageModeling(pl.LightningModule):
         logits, output = self(batch, self.carried.before(self.micro, batch))
         total = summed_loss(logits, batch.targets, self.label_smoothing)
         self.carried.keep(self.micro, batch, output.state)
-        self._observe(total.detach(), batch)
-        loss = total / batch.num_targets + sum(output.extras.losses.values()) / (self.num_micro * world)
+        auxiliary = output.extras.losses
+        self._observe(total.detach(), auxiliary, batch)
+        loss = total / batch.num_targets + sum(auxiliary.values()) / (self.num_micro * world)
         self.micro += 1
         # Lightning divides by the passes and the strategy by the ranks: the division by the step's targets is the right one.
         scaled: Tensor = loss * (self.num_micro * world)
         return scaled
 
-    def _observe(self, total: Tensor, batch: Batch) -> None:
+    def _observe(self, total: Tensor, auxiliary: dict[str, Tensor], batch: Batch) -> None:
         if self.micro == 0:
             self._step_loss = torch.zeros_like(total)
+            self._step_auxiliary = {name: torch.zeros_like(loss) for name, loss in auxiliary.items()}
         self._step_loss = self._step_loss + total
+        for name, loss in auxiliary.items():
+            self._step_auxiliary[name] = self._step_auxiliary[name] + loss.detach()
         if self.micro == self.num_micro - 1:
-            copies = self.trainer.world_size // replica(self.trainer.strategy)[1]  # ranks that compute the same share
-            self.latest["loss"] = self.exchange.start(self._step_loss / (batch.num_targets * copies))
+            world = replica(self.trainer.strategy)[1]
+            copies = self.trainer.world_size // world  # ranks that compute the same share
+            means = [loss / (self.num_micro * world * copies) for loss in self._step_auxiliary.values()]
+            found = self.exchange.start([self._step_loss / (batch.num_targets * copies), *means])
+            names = ["loss", *(f"train/{name}" for name in self._step_auxiliary)]
+            self.latest.update(zip(names, found, strict=True))
             self.tokens += batch.num_targets
 
     def on_after_backward(self) -> None:
