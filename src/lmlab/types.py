@@ -152,6 +152,16 @@ class Output:
 
 @no_type_check
 @dataclass
+class Packed:
+    """A mask in short: a position sees those of its own document number and, where causal, none behind it."""
+
+    document: Tensor
+    """Integers [batch, time]; padding, which is 0, sees padding."""
+    causal: bool
+
+
+@no_type_check
+@dataclass
 class Mask:
     """Which key each query may attend to; made once per forward, read by every attention."""
 
@@ -161,6 +171,10 @@ class Mask:
     """[batch or 1, 1, query, key], True where attention is allowed; None: everywhere (or the lower triangle)."""
     bias: Tensor | None = None
     """[batch or 1, heads, query, key], added to the scores; -inf where attention is not allowed."""
+    packed: Packed | None = None
+    """What `allowed` says, where documents (and order) are all of it: some kernels read these and no square."""
+    memo: dict[str, Any] = field(default_factory=dict)
+    """What kernels have made of this mask, by kernel, so that the layers of one forward share that as well."""
 
 
 @runtime_checkable

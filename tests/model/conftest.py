@@ -24,6 +24,18 @@ MORE = [  # choices that are keys, not options of a group
     ("model=transformer", "model/pattern=sliding_window", "model.pattern.window=3"),
     ("model=transformer", "model/pattern=sliding_window", "model.pattern.window=2", "model/position=alibi"),
     ("model=transformer", "model/pattern=local_global", "model.pattern.window=2"),
+    (
+        "model=transformer",
+        "model.attention.logit_cap=2.0",
+        "model.attention.gate=head",
+        "model.cross_attention.backend=plain",
+    ),
+    (
+        "model=transformer",
+        "model.attention.sinks=true",
+        "model.cross_attention.sinks=true",
+        "model.attention.gate=elementwise",
+    ),
     ("model=rnn", "model.cell.nonlinearity=relu"),
     ("model=rnn", "model.cell.nonlinearity=sigmoid"),
 ]

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lmlab.types import Mask, Memory
+from lmlab.types import Mask, Memory, Packed
 
 
 def places_in(document: Int[Tensor, "batch time"]) -> Int[Tensor, "batch time"]:
@@ -43,7 +43,9 @@ def self_mask(
     allowed = allowed[:, None]
     if bias is not None:
         return Mask(bias=bias.masked_fill(~allowed, -torch.inf))
-    return Mask(allowed=allowed)
+    if document is None or pattern is not None or query != key:
+        return Mask(allowed=allowed)
+    return Mask(allowed=allowed, packed=Packed(document, causal))
 
 
 def cross_mask(document: Int[Tensor, "batch query"] | None, memory: Memory) -> Mask:

@@ -4,12 +4,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lmlab.model.attention.multi_head import MultiHead
-from lmlab.model.attention.product import fused, plain
+from lmlab.model.attention.product import attend
 from lmlab.types import Mask
 
 
 class Dot(MultiHead):
-    """A fused kernel where no weights are asked for; a subclass says what is multiplied, and the scale."""
+    """By any kernel, with weights by the formula; a subclass says what is multiplied, and the scale."""
 
     scale = 1.0
 
@@ -20,9 +20,19 @@ class Dot(MultiHead):
         values: Float[Tensor, "batch kv_heads key head_dim"],
         mask: Mask,
         *,
+        backend: str,
         dropout: float,
         with_weights: bool,
     ) -> tuple[Float[Tensor, "batch heads query head_dim"], Float[Tensor, "batch heads query key"] | None]:
-        if with_weights:
-            return plain(queries, keys, values, mask, scale=self.scale, dropout=dropout)
-        return fused(queries, keys, values, mask, scale=self.scale, dropout=dropout), None
+        return attend(
+            backend,
+            queries,
+            keys,
+            values,
+            mask,
+            scale=self.scale,
+            logit_cap=self.logit_cap,
+            sinks=self.sink_logits(),
+            dropout=dropout,
+            with_weights=with_weights,
+        )
