@@ -34,7 +34,7 @@ class MultiHead(nn.Module):
         bias: bool,
         dropout: float,
         qk_norm: bool,
-        logit_cap: float | None,
+        logit_cap: int | float | None,
         sinks: bool,
         gate: Literal["head", "elementwise"] | None,
         backend: Backend,
@@ -51,7 +51,7 @@ class MultiHead(nn.Module):
         self.num_heads = num_heads
         self.head_dim = self.heads.head_dim
         self.dropout = dropout
-        self.logit_cap = logit_cap
+        self.logit_cap = None if logit_cap is None else float(logit_cap)
         self.sinks = Sinks(num_heads=num_heads, part=self.part) if sinks else None
         self.gate: Gate | None = None
         if gate is not None:
