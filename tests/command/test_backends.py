@@ -16,8 +16,14 @@ def said(tiny, *overrides):
 
 
 def test_each_kind_of_attention_has_one_line(tiny):
-    assert said(tiny) == ["attention: sdpa in 3 layers"]
+    assert said(tiny) == ["attention: sdpa (flash) in 3 layers"]
     assert said(tiny, "model=lstm") == []
+
+
+def test_torch_says_which_of_its_own_kernels_it_takes(tiny):
+    assert said(tiny, "model.dropout=0.1") == ["attention: sdpa (math) in 3 layers"]  # flash on a CPU has no dropout
+    local = ["model/pattern=local_global", "model.pattern.every=2", "model.pattern.window=4", "model/position=alibi"]
+    assert said(tiny, *local) == ["attention: sdpa (flash) in 3 layers"]
 
 
 @pytest.mark.parametrize(

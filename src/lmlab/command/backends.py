@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend
 
 from lmlab.command.experiment import Experiment, build_task
-from lmlab.model.attention.backend import Call, Choice, choose
+from lmlab.model.attention.backend import Call, choose
 from lmlab.model.attention.multi_head import MultiHead
 
 log = logging.getLogger(__name__)
@@ -35,12 +36,35 @@ def refuse(experiment: Experiment, model: nn.Module) -> None:
 
 def lines(of: list[Call]) -> list[str]:
     """`attention: plain in 4 layers, because ...`."""
-    found: Counter[tuple[str, Choice]] = Counter((call.part, choose(call)) for call in of)
+    found: Counter[tuple[str, str, str]] = Counter()
+    for call, number in Counter(of).items():
+        backend, reason = choose(call)
+        found[call.part, backend + (torchs_own(call) if backend == "sdpa" else ""), reason] += number
     return [
-        f"{part}: {choice.backend} in {number} layer{'s' if number > 1 else ''}"
-        + (f", because {choice.reason}" if choice.reason else "")
-        for (part, choice), number in found.items()
+        f"{part}: {backend} in {number} layer{'s' if number > 1 else ''}" + (f", because {reason}" if reason else "")
+        for (part, backend, reason), number in found.items()
     ]
+
+
+def torchs_own(call: Call) -> str:
+    """Which of its own kernels torch takes for `sdpa`, asked with tensors of the call's kind; nothing where it cannot say."""
+    if call.device not in ("cpu", "cuda") or not hasattr(torch, "_fused_sdp_choice"):
+        return ""
+
+    def tensor(*shape: int, dtype: torch.dtype, has_gradient: bool) -> Tensor:
+        return torch.empty(1, 1, *shape, dtype=dtype, device=call.device, requires_grad=has_gradient)
+
+    query, key = (
+        tensor(length, call.head_dim, dtype=call.dtype, has_gradient=call.has_gradient)
+        for length in (call.query, call.key)
+    )
+    added = None
+    if call.mask not in ("none", "causal"):
+        dtype = call.dtype if "bias" in call.mask else torch.bool
+        added = tensor(call.query, call.key, dtype=dtype, has_gradient=call.mask == "learned bias")
+    is_causal = call.mask == "causal"
+    number = torch._fused_sdp_choice(query, key, key, attn_mask=added, dropout_p=call.dropout, is_causal=is_causal)
+    return f" ({SDPBackend(number).name.removesuffix('_ATTENTION').lower()})"
 
 
 def calls(experiment: Experiment, model: nn.Module, *, with_documents: bool = False) -> list[Call]:

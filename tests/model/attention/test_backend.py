@@ -1,7 +1,6 @@
 """Which kernel is chosen, and that all give the formula's numbers. What only a GPU can run is left to one."""
 
 from itertools import pairwise
-from shutil import which
 
 import pytest
 import torch
@@ -188,19 +187,6 @@ def test_flex_attention_gives_the_formulas_numbers(name, num_kv_heads, logit_cap
     inputs, mask = inputs_of(num_kv_heads), MASKS[name]
     torch.testing.assert_close(
         by("flex", inputs, mask, **options), by_formula(mask, **options)(*inputs), atol=1e-5, rtol=1e-5
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("_compiled_anew")
-@pytest.mark.skipif(which("g++") is None, reason="needs a C++ compiler")
-def test_flex_attention_compiled_for_a_cpu_gives_the_formulas_numbers(request, monkeypatch):
-    if request.config.getoption("--jaxtyping-packages"):
-        pytest.skip("torch.compile and the shape hook do not go together: run this file without it")
-    monkeypatch.setattr(of_flex, "_kernel", lambda device: of_flex._compiled("inductor"))
-    inputs, mask = inputs_of(), MASKS["packed pattern"]
-    torch.testing.assert_close(
-        by("flex", inputs, mask, logit_cap=0.8), by_formula(mask, logit_cap=0.8)(*inputs), atol=1e-5, rtol=1e-5
     )
 
 
