@@ -157,6 +157,16 @@ class Output:
 
 @no_type_check
 @dataclass
+class Packed:
+    """A mask in short: a position sees those of its own document number and, where causal, none behind it."""
+
+    document: Tensor
+    """Integers [batch, time]; padding, which is 0, sees padding."""
+    causal: bool
+
+
+@no_type_check
+@dataclass
 class Mask:
     """Which key each query may attend to; made once per forward, read by every attention."""
 
@@ -172,6 +182,10 @@ class Mask:
     """[batch, query], in place of `allowed`, for an attention whose state is of one size: 0 is padding."""
     before: Tensor | None = None
     """[batch]: the document that such a state belongs to."""
+    packed: Packed | None = None
+    """What `allowed` says, where documents (and order) are all of it: some kernels read these and no square."""
+    memo: dict[str, Any] = field(default_factory=dict)
+    """What kernels have made of this mask, by kernel, so that the layers of one forward share that as well."""
 
 
 @runtime_checkable

@@ -55,6 +55,18 @@ MORE = [  # choices that are keys, not options of a group
         "model/position/scaling=ntk",
         "model.position.scaling.original_length=8",
     ),
+    (
+        "model=transformer",
+        "model.attention.logit_cap=2.0",
+        "model.attention.gate=head",
+        "model.cross_attention.backend=plain",
+    ),
+    (
+        "model=transformer",
+        "model.attention.sinks=true",
+        "model.cross_attention.sinks=true",
+        "model.attention.gate=elementwise",
+    ),
     ("model=rnn", "model.cell.nonlinearity=relu"),
     ("model=rnn", "model.cell.nonlinearity=sigmoid"),
     ("model=dilated_cnn", "model.kernel_size=4", "model.num_layers=3", "model.max_dilation=2"),

@@ -1,7 +1,11 @@
+from shutil import which
+
 import pytest
 import torch
 
-from lmlab.types import Memory
+from lmlab.model.attention import flex
+from lmlab.model.attention.product import attend, plain
+from lmlab.types import Mask, Memory
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +41,29 @@ def test_compiled_equals_eager_with_a_memory(build):
     inputs, memory = torch.randint(37, (2, 6)), torch.randn(2, 4, 5)
     compiled = torch.compile(lambda ids, states: model(ids, None, Memory(states)).states)
     torch.testing.assert_close(compiled(inputs, memory), model(inputs, None, Memory(memory)).states)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(which("g++") is None, reason="needs a C++ compiler")
+def test_flex_attention_compiled_for_a_cpu_gives_the_formulas_numbers(monkeypatch):
+    monkeypatch.setattr(flex, "_kernel", lambda device: flex._compiled("inductor"))
+    query, key, value = (torch.randn(2, heads, 7, 8) for heads in (4, 2, 2))
+    mask = Mask(allowed=torch.rand(2, 1, 7, 7) > 0.3)
+    keys = {"scale": 0.4, "logit_cap": 0.8, "sinks": None, "dropout": 0.0}
+    expected, _ = plain(query, key, value, mask, **keys)
+    compiled, _ = attend("flex", query, key, value, mask, **keys, with_weights=False)
+    torch.testing.assert_close(compiled, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_compiled_equals_eager_with_cap_sinks_and_gate(build):
+    model = build(
+        (
+            "model=transformer",
+            "model.attention.logit_cap=2.0",
+            "model.attention.sinks=true",
+            "model.attention.gate=head",
+        )
+    )
+    inputs = torch.randint(37, (2, 6))
+    torch.testing.assert_close(torch.compile(model)(inputs).states, model(inputs).states)

@@ -193,7 +193,9 @@ def test_weights_sum_to_one_and_give_the_same_states(build, reader):
     assert not plain.extras.attention
     for weights in (*output.extras.attention, *output.extras.cross_attention):
         sums = weights.sum(-1).transpose(1, 2)[document != 0]
-        if reader not in NO_DISTRIBUTION:
+        if any(key.endswith("sinks=true") for key in reader):  # which take the rest
+            assert ((sums > 0) & (sums < 1)).all()
+        elif reader not in NO_DISTRIBUTION:
             torch.testing.assert_close(sums, torch.ones_like(sums))
         keys = document if weights.shape[-1] == 11 else memory.document
         foreign = (document[:, None, :, None] != keys[:, None, None, :]) & (document != 0)[:, None, :, None]

@@ -17,6 +17,7 @@ from lmlab import config as configuration
 from lmlab.callback.plateau import Observe
 from lmlab.callback.recorder import Recorder
 from lmlab.command.allocator import keep_freed_memory
+from lmlab.command.backends import announce
 from lmlab.command.experiment import Experiment, build_task, build_trainer, draw
 from lmlab.command.load import weights_of
 from lmlab.command.ranks import train_in_ranks
@@ -106,6 +107,7 @@ def _fit(
     metrics = MetricsLog(run.metrics_path)
     if is_first:
         metrics.cut(step)
+        announce(experiment)
     task = build_task(experiment)
     if start is None and experiment.config.init_from is not None:
         task.load_state_dict(weights_for(task, experiment.config.init_from))

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from lmlab import config as configuration
+from lmlab.command.backends import refuse
 from lmlab.command.experiment import Experiment, build_task, build_trainer, check_space, metric_of
 from lmlab.command.fit import callbacks, quiet, weights_for
 from lmlab.command.size import loss_of, on_meta
@@ -34,6 +35,7 @@ def rehearse(experiment: Experiment) -> None:
     check_state(experiment, task)
     check_strategy(experiment, task)
     check_forward(experiment, task)
+    refuse(experiment, task.model)
     check_monitor(experiment)
     check_optimizer(experiment)
     check_start(experiment, task)

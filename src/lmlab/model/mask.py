@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lmlab.types import Mask, Memory, Relation
+from lmlab.types import Mask, Memory, Packed, Relation
 
 
 def places_in(document: Int[Tensor, "batch time"]) -> Int[Tensor, "batch time"]:
@@ -48,7 +48,9 @@ def self_mask(
     allowed = allowed[:, None]
     if bias is not None:
         return Mask(bias=bias.masked_fill(~allowed, -torch.inf), relation=relation)
-    return Mask(allowed=allowed, relation=relation)
+    if document is None or pattern is not None or query != key:
+        return Mask(allowed=allowed, relation=relation)
+    return Mask(allowed=allowed, relation=relation, packed=Packed(document, causal))
 
 
 def cross_mask(document: Int[Tensor, "batch query"] | None, memory: Memory) -> Mask:

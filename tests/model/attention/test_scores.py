@@ -10,7 +10,8 @@ from lmlab.model.attention.cosine import Cosine
 from lmlab.model.attention.general import General
 from lmlab.types import Mask
 
-KEYS = {"dim": 8, "num_heads": 2, "num_kv_heads": None, "bias": False, "dropout": 0.0, "qk_norm": False}
+OPTIONS = {"logit_cap": None, "sinks": False, "gate": None, "backend": "auto"}
+KEYS = {"dim": 8, "num_heads": 2, "num_kv_heads": None, "bias": False, "dropout": 0.0, "qk_norm": False} | OPTIONS
 
 
 def general(part, head, q, k):

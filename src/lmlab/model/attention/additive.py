@@ -16,6 +16,8 @@ class Additive(MultiHead):
     Its memory is batch x heads x query x key x head_dim numbers: there is no fused kernel for it.
     """
 
+    is_product = False
+
     def make_weights(self) -> None:
         self.score = nn.Parameter(torch.empty(self.num_heads, self.head_dim, 1))
         nn.init.normal_(self.score, std=self.head_dim**-0.5)
@@ -33,12 +35,15 @@ class Additive(MultiHead):
         values: Float[Tensor, "batch kv_heads key head_dim"],
         mask: Mask,
         *,
+        backend: str,
         dropout: float,
         with_weights: bool,
     ) -> tuple[Float[Tensor, "batch heads query head_dim"], Float[Tensor, "batch heads query key"] | None]:
         hidden = self.hidden(queries, repeat(keys, self.num_heads))
         scores = (hidden @ self.score[:, None].to(hidden.dtype)).squeeze(-1)
-        attended, weights = weighted(scores, values, mask, dropout=dropout)
+        attended, weights = weighted(
+            scores, values, mask, logit_cap=self.logit_cap, sinks=self.sink_logits(), dropout=dropout
+        )
         return attended, weights if with_weights else None
 
     def cut(self, ranks: int) -> tuple[str, Tensor]:

@@ -4,13 +4,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lmlab.model.attention.multi_head import MultiHead
-from lmlab.model.attention.product import fused, plain
+from lmlab.model.attention.product import attend
 from lmlab.model.attention.related import related
 from lmlab.types import Mask
 
 
 class Dot(MultiHead):
-    """A fused kernel where no weights are asked for; a subclass says what is multiplied, and the scale."""
+    """By any kernel, with weights by the formula; a subclass says what is multiplied, and the scale."""
 
     scale = 1.0
     takes_relation = True
@@ -22,12 +22,32 @@ class Dot(MultiHead):
         values: Float[Tensor, "batch kv_heads key head_dim"],
         mask: Mask,
         *,
+        backend: str,
         dropout: float,
         with_weights: bool,
     ) -> tuple[Float[Tensor, "batch heads query head_dim"], Float[Tensor, "batch heads query key"] | None]:
         if mask.relation is not None:
-            attended, weights = related(queries, keys, values, mask, mask.relation, scale=self.scale, dropout=dropout)
+            attended, weights = related(
+                queries,
+                keys,
+                values,
+                mask,
+                mask.relation,
+                scale=self.scale,
+                logit_cap=self.logit_cap,
+                sinks=self.sink_logits(),
+                dropout=dropout,
+            )
             return attended, weights if with_weights else None
-        if with_weights:
-            return plain(queries, keys, values, mask, scale=self.scale, dropout=dropout)
-        return fused(queries, keys, values, mask, scale=self.scale, dropout=dropout), None
+        return attend(
+            backend,
+            queries,
+            keys,
+            values,
+            mask,
+            scale=self.scale,
+            logit_cap=self.logit_cap,
+            sinks=self.sink_logits(),
+            dropout=dropout,
+            with_weights=with_weights,
+        )

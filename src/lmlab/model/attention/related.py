@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lmlab.model.attention.heads import fade, repeat
-from lmlab.model.attention.weigh import weigh
+from lmlab.model.attention.weigh import capped, weigh
 from lmlab.types import Mask, Relation
 
 
@@ -17,11 +17,13 @@ def related(
     relation: Relation,
     *,
     scale: float,
+    logit_cap: float | None,
+    sinks: Float[Tensor, " heads"] | None,
     dropout: float,
 ) -> tuple[Float[Tensor, "batch heads query head_dim"], Float[Tensor, "batch heads query key"]]:
     """The formula, with its weights (before dropout): no fused kernel takes what depends on the query."""
     scores = torch.einsum("bhqd,bhkd->bhqk", query, repeat(key, query.shape[1])) + relation.scores(query)
-    weights = weigh(scale * scores, mask)
+    weights = weigh(capped(scale * scores, logit_cap), mask, sinks)
     faded = fade(weights, dropout, training=dropout > 0).to(value.dtype)
     attended = torch.einsum("bhqk,bhkd->bhqd", faded, repeat(value, query.shape[1]))
     added = relation.values(faded)
