@@ -16,7 +16,16 @@ from lmlab.config import NOT_FOR_CONSTRUCTOR
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 VOCAB = 37
-SMALL = {"model.dim": 24, "model.num_layers": 2, "model.dropout": 0.0, "model.attention.num_heads": 4}
+SMALL = {
+    "model.dim": 24,
+    "model.num_layers": 2,
+    "model.dropout": 0.0,
+    "model.input_dropout": 0.0,
+    "model.output_dropout": 0.0,
+    "model.embedding_dropout": 0.0,
+    "model.weight_dropout": 0.0,
+    "model.attention.num_heads": 4,
+}
 MORE = [  # choices that are keys, not options of a group
     ("model=transformer", "model.norm_first=false", "model.scale_embedding=true"),
     ("model=transformer", "model.attention.num_kv_heads=2", "model.attention.bias=true"),

@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, cat, nn
 
 from lmlab.model.segment import Segment, cut, run
+from lmlab.model.weight_dropout import WeightDropout
 from lmlab.types import Cell, CellFactory, Mistake
 
 
@@ -18,40 +19,46 @@ class Pieces(NamedTuple):
     """Each row's last document number."""
 
 
-def pieces_of(document: Int[Tensor, "batch time"], last: Int[Tensor, " batch"] | None, *, causal: bool) -> Pieces:
+def pieces_of(document: Int[Tensor, "batch time"], last: Int[Tensor, " batch"] | None, *, forward_only: bool) -> Pieces:
     """Both readings where both are needed."""
     forward, last = cut(document, last)
-    return Pieces(forward, [] if causal else cut(document.flip(1), None)[0], last)
+    return Pieces(forward, [] if forward_only else cut(document.flip(1), None)[0], last)
 
 
 class Forward(nn.Module):
     """A cell that reads forward: the layer of a causal model."""
 
-    def __init__(self, *, cell: CellFactory, dim: int) -> None:
+    def __init__(self, *, cell: CellFactory, input_dim: int, dim: int, weight_dropout: float) -> None:
         super().__init__()
-        self.cell: Cell = cell(input_dim=dim, dim=dim)
+        self.cell: Cell = cell(input_dim=input_dim, dim=dim)
+        self.weight_dropout = WeightDropout(weight_dropout, cells=(self.cell,))
 
     def forward(
-        self, inputs: Float[Tensor, "batch time dim"], pieces: Pieces | None, state: tuple[Tensor, ...] | None
+        self, inputs: Float[Tensor, "batch time input_dim"], pieces: Pieces | None, state: tuple[Tensor, ...] | None
     ) -> tuple[Float[Tensor, "batch time dim"], tuple[Tensor, ...]]:
-        return run(self.cell, inputs, None if pieces is None else pieces.forward, state)
+        return run(self.weight_dropout(self.cell), inputs, None if pieces is None else pieces.forward, state)
 
 
 class Bidirectional(nn.Module):
     """Two cells of half the width, one reading forward, one backward; also their last states stand side by side."""
 
-    def __init__(self, *, cell: CellFactory, dim: int) -> None:
+    def __init__(self, *, cell: CellFactory, input_dim: int, dim: int, weight_dropout: float) -> None:
         super().__init__()
         if dim % 2:
-            raise Mistake(f"model.dim={dim} is odd, but an encoder reads in two directions; set it to an even width")
-        self.forwards: Cell = cell(input_dim=dim, dim=dim // 2)
-        self.backwards: Cell = cell(input_dim=dim, dim=dim // 2)
+            raise Mistake(
+                f"model.dim={dim} is odd, but an encoder reads in two directions; set it to an even width, or set "
+                "model.bidirectional=false"
+            )
+        self.forwards: Cell = cell(input_dim=input_dim, dim=dim // 2)
+        self.backwards: Cell = cell(input_dim=input_dim, dim=dim // 2)
+        self.weight_dropout = WeightDropout(weight_dropout, cells=(self.forwards, self.backwards))
 
     def forward(
-        self, inputs: Float[Tensor, "batch time dim"], pieces: Pieces | None, state: tuple[Tensor, ...] | None
+        self, inputs: Float[Tensor, "batch time input_dim"], pieces: Pieces | None, state: tuple[Tensor, ...] | None
     ) -> tuple[Float[Tensor, "batch time dim"], tuple[Tensor, ...]]:
         assert state is None, "an encoder sees its whole input at once"
-        there, there_last = run(self.forwards, inputs, None if pieces is None else pieces.forward, None)
-        back, back_last = run(self.backwards, inputs.flip(1), None if pieces is None else pieces.backward, None)
+        forwards, backwards = self.weight_dropout(self.forwards), self.weight_dropout(self.backwards)
+        there, there_last = run(forwards, inputs, None if pieces is None else pieces.forward, None)
+        back, back_last = run(backwards, inputs.flip(1), None if pieces is None else pieces.backward, None)
         last = tuple(cat(pair, dim=-1) for pair in zip(there_last, back_last, strict=True))
         return cat((there, back.flip(1)), dim=-1), last

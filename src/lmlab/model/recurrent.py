@@ -3,12 +3,17 @@
 Left out: input feeding (Luong et al. 2015, 3.3), which would forbid the fused kernels.
 """
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lmlab.model.activation_penalty import ActivationPenalty
 from lmlab.model.direction import Bidirectional, Forward, Pieces, pieces_of
+from lmlab.model.embedding_dropout import EmbeddingDropout
 from lmlab.model.mask import cross_mask
+from lmlab.model.variational_dropout import VariationalDropout
 from lmlab.types import Attention, AttentionFactory, CellFactory, Extras, Memory, Mistake, Output, State
 
 
@@ -17,7 +22,7 @@ class Recurrent(nn.Module):
 
     state_grows = False
 
-    def __init__(  # more than 8 arguments: what data and task decide, and what the user does
+    def __init__(  # more than 8 arguments: every kind of dropout that has been used on recurrent layers is a key
         self,
         *,
         vocab_size: int,
@@ -25,19 +30,47 @@ class Recurrent(nn.Module):
         memory_dim: int | None = None,
         dim: int,
         num_layers: int,
+        expansion: float,
+        bidirectional: bool | None,
         dropout: float,
+        variational_dropout: bool,
+        input_dropout: float | None,
+        output_dropout: float | None,
+        embedding_dropout: float,
+        weight_dropout: float,
+        activation_penalty: float,
+        temporal_penalty: float,
         init_range: float | None,
         cell: CellFactory,
         cross_attention: AttentionFactory | None,
     ) -> None:
         super().__init__()
+        if causal and bidirectional:
+            raise Mistake(
+                "model.bidirectional=true, but a decoder sees nothing of what follows; set model.bidirectional=null"
+            )
         self.dim = dim
         self.causal = causal
+        self.forward_only = causal or bidirectional is False
         self.embedding = nn.Embedding(vocab_size, dim)
         nn.init.normal_(self.embedding.weight, std=dim**-0.5)  # so that logits of a tied head start near 1
-        self.dropout = nn.Dropout(dropout)
-        layer = Forward if causal else Bidirectional
-        self.layers = nn.ModuleList(layer(cell=cell, dim=dim) for _ in range(num_layers))
+        kind = VariationalDropout if variational_dropout else nn.Dropout
+        self.embedding_dropout = EmbeddingDropout(_probability(embedding_dropout=embedding_dropout))
+        self.dropout = kind(_probability(dropout=dropout))
+        self.input_dropout = kind(_probability(dropout=dropout, input_dropout=input_dropout))
+        self.output_dropout = kind(_probability(dropout=dropout, output_dropout=output_dropout))
+        self.penalty = ActivationPenalty(activation=activation_penalty, temporal=temporal_penalty)
+        layer = Forward if self.forward_only else Bidirectional
+        widths = _widths(dim, num_layers, expansion)
+        self.layers = nn.ModuleList(
+            layer(
+                cell=cell,
+                input_dim=before,
+                dim=after,
+                weight_dropout=_probability(weight_dropout=weight_dropout),
+            )
+            for before, after in pairwise(widths)
+        )
         self.reader = None if memory_dim is None else Reader(dim=dim, memory_dim=memory_dim, attention=cross_attention)
         if init_range is not None:
             for parameter in self.parameters():
@@ -55,22 +88,28 @@ class Recurrent(nn.Module):
         assert (memory is None) == (self.reader is None), "memory goes with a model built with memory_dim"
         before, seen = ([None] * len(self.layers), ()) if state is None else state
         pieces = self._pieces(document, inputs, seen, is_fresh=state is None)
-        states = self.dropout(self._embed(inputs))
+        dropped = self.input_dropout(self._embed(inputs))
+        dropouts = [*[self.dropout] * (len(self.layers) - 1), self.output_dropout]
         after = []
-        for layer, layer_state in zip(self.layers, before, strict=True):
-            states, last = layer(states, pieces, layer_state)
-            states = self.dropout(states)
+        for layer, layer_state, dropout in zip(self.layers, before, dropouts, strict=True):
+            states, last = layer(dropped, pieces, layer_state)
+            dropped = dropout(states)
             after.append(last)
         new_state = (tuple(after), () if pieces is None else (pieces.last,))
+        extras = Extras(losses=self.penalty(states, dropped, document))
         if self.reader is None or memory is None:
-            return Output(states, new_state)
-        states, weights = self.reader(states, document, memory, with_attention)
-        return Output(states, new_state, Extras(cross_attention=() if weights is None else (weights,)))
+            return Output(dropped, new_state, extras)
+        read, weights = self.reader(dropped, document, memory, with_attention)
+        extras.cross_attention = () if weights is None else (weights,)
+        return Output(read, new_state, extras)
 
     def _embed(
         self, inputs: Int[Tensor, "batch time"] | Float[Tensor, "batch time dim"]
     ) -> Float[Tensor, "batch time dim"]:
-        states: Tensor = inputs if inputs.is_floating_point() else self.embedding(inputs)
+        if inputs.is_floating_point():
+            states = inputs
+        else:
+            states = self.embedding_dropout(self.embedding(inputs), inputs, self.embedding.num_embeddings)
         if states.shape[-1] != self.dim:
             raise Mistake(f"features are {states.shape[-1]} wide, but model.dim={self.dim}; set it to their width")
         return states
@@ -84,8 +123,30 @@ class Recurrent(nn.Module):
         if document is None:
             document = seen[0].new_ones(inputs.shape[:2])
         if seen:
-            return pieces_of(document, seen[0], causal=self.causal)
-        return pieces_of(document, None if is_fresh else torch.ones_like(document[:, 0]), causal=self.causal)
+            return pieces_of(document, seen[0], forward_only=self.forward_only)
+        return pieces_of(
+            document, None if is_fresh else torch.ones_like(document[:, 0]), forward_only=self.forward_only
+        )
+
+
+def _widths(dim: int, num_layers: int, expansion: float) -> list[int]:
+    """What the layers read and write: the first reads the embedding, the last is as wide again (Merity et al. 2018, 4.5)."""
+    hidden = 2 * round(expansion * dim / 2) if expansion != 1 else dim  # even, for two directions
+    if num_layers < 1:
+        raise Mistake(f"model.num_layers={num_layers} leaves no layer; set it to 1 or more")
+    if hidden < 1:
+        raise Mistake(f"model.expansion={expansion} leaves no width of model.dim={dim}; set it to 1.0 or more")
+    return [dim, *[hidden] * (num_layers - 1), dim]
+
+
+def _probability(**named: float | None) -> float:
+    """The last that is given, each by the name of its key."""
+    found = 0.0
+    for name, value in named.items():
+        if value is not None and not 0 <= value <= 1:
+            raise Mistake(f"model.{name}={value} is not between 0 and 1; set it, for example, to 0.2")
+        found = found if value is None else value
+    return found
 
 
 class Reader(nn.Module):

@@ -1,7 +1,10 @@
 """The gated recurrent unit, with a reset and an update gate (Cho et al. 2014, eq. 5-8)."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from lmlab.model.cell.fused import fused, zeros
 
 
 class Gru(nn.Module):
@@ -14,5 +17,5 @@ class Gru(nn.Module):
     def forward(
         self, inputs: Float[Tensor, "batch time input_dim"], state: tuple[Tensor, ...] | None
     ) -> tuple[Float[Tensor, "batch time dim"], tuple[Tensor, ...]]:
-        states, last = self.gru(inputs, None if state is None else state[0][None])
-        return states, (last[0],)
+        before = zeros(inputs, dim=self.gru.hidden_size, parts=1) if state is None else state
+        return fused(torch.gru, self.gru, inputs, before)

@@ -1,7 +1,10 @@
 """Long short-term memory with input, forget and output gates (Hochreiter and Schmidhuber 1997; Gers et al. 2000)."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from lmlab.model.cell.fused import fused, zeros
 
 
 class Lstm(nn.Module):
@@ -14,6 +17,5 @@ class Lstm(nn.Module):
     def forward(
         self, inputs: Float[Tensor, "batch time input_dim"], state: tuple[Tensor, ...] | None
     ) -> tuple[Float[Tensor, "batch time dim"], tuple[Tensor, ...]]:
-        before = None if state is None else (state[0][None], state[1][None])
-        states, (hidden, cell) = self.lstm(inputs, before)
-        return states, (hidden[0], cell[0])
+        before = zeros(inputs, dim=self.lstm.hidden_size, parts=2) if state is None else state
+        return fused(torch.lstm, self.lstm, inputs, before)

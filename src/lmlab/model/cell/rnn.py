@@ -4,7 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lmlab.model.cell.fused import fused, zeros
 from lmlab.types import Mistake
+
+KERNELS = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}
 
 
 class Rnn(nn.Module):
@@ -14,23 +17,21 @@ class Rnn(nn.Module):
         super().__init__()
         if nonlinearity not in ("tanh", "relu", "sigmoid"):
             raise Mistake(f"model.cell.nonlinearity={nonlinearity} is unknown; set it to tanh, relu or sigmoid")
-        self.is_fused = nonlinearity != "sigmoid"
-        self.rnn = nn.RNN(input_dim, dim, batch_first=True, nonlinearity=nonlinearity if self.is_fused else "tanh")
+        self.kernel = KERNELS.get(nonlinearity)
+        self.rnn = nn.RNN(input_dim, dim, batch_first=True, nonlinearity=nonlinearity if self.kernel else "tanh")
 
     def forward(
         self, inputs: Float[Tensor, "batch time input_dim"], state: tuple[Tensor, ...] | None
     ) -> tuple[Float[Tensor, "batch time dim"], tuple[Tensor, ...]]:
-        if not self.is_fused:
-            return self._sigmoid(inputs, state)
-        states, last = self.rnn(inputs, None if state is None else state[0][None])
-        return states, (last[0],)
+        before = zeros(inputs, dim=self.rnn.hidden_size, parts=1) if state is None else state
+        return self._sigmoid(inputs, before[0]) if self.kernel is None else fused(self.kernel, self.rnn, inputs, before)
 
+    @torch.compiler.disable  # a loop is compiled unrolled, which takes minutes
     def _sigmoid(
-        self, inputs: Float[Tensor, "batch time input_dim"], state: tuple[Tensor, ...] | None
+        self, inputs: Float[Tensor, "batch time input_dim"], hidden: Float[Tensor, "batch dim"]
     ) -> tuple[Float[Tensor, "batch time dim"], tuple[Tensor, ...]]:
         input_weight, recurrent_weight, input_bias, recurrent_bias = self.rnn.all_weights[0]
         driven = nn.functional.linear(inputs, input_weight, input_bias)  # W x_t + b, all at once
-        hidden = driven.new_zeros(driven.shape[0], driven.shape[2]) if state is None else state[0]
         states = []
         for step in driven.unbind(dim=1):
             recurrent = nn.functional.linear(hidden, recurrent_weight, recurrent_bias)
