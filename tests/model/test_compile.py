@@ -11,7 +11,7 @@ def _without_the_shape_hook(request):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["transformer", "lstm"])
+@pytest.mark.parametrize("name", ["transformer", "lstm", "peephole_lstm"])
 @pytest.mark.parametrize("document", [None, torch.tensor([[1, 1, 2, 2, 2, 0], [1, 1, 1, 1, 1, 1]])])
 def test_compiled_equals_eager(build, name, document):
     model = build((f"model={name}",))
