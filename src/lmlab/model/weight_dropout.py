@@ -25,6 +25,7 @@ class WeightDropout(_DropoutNd):
     def forward(self, cell: Cell) -> Cell:
         if not self.training or self.p == 0:
             return cell
+        assert isinstance(cell, nn.Module), "a cell is a module"
         weights = {name: F.dropout(weight, self.p) for name, weight in _recurrent_weights(cell).items()}
         return partial(_call, cell, weights)
 

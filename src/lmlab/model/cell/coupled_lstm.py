@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lmlab.model.cell.uncompiled import uncompiled
+
 
 class CoupledLstm(nn.Module):
     """One layer; its state is (hidden, memory cell). Weights are in the order f, c, o."""
@@ -25,7 +27,7 @@ class CoupledLstm(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -(dim**-0.5), dim**-0.5)
 
-    @torch.compiler.disable  # a loop is compiled unrolled, which takes minutes
+    @uncompiled
     def forward(
         self, inputs: Float[Tensor, "batch time input_dim"], state: tuple[Tensor, ...] | None
     ) -> tuple[Float[Tensor, "batch time dim"], tuple[Tensor, ...]]:

@@ -5,12 +5,13 @@
 
 from collections.abc import Callable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lmlab.model.cell.uncompiled import uncompiled
 
-@torch.compiler.disable  # what is compiled is unrolled over time, and takes minutes
+
+@uncompiled
 def fused(
     kernel: Callable[..., tuple[Tensor, ...]],
     module: nn.RNNBase,

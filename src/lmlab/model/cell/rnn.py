@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lmlab.model.cell.fused import fused, zeros
+from lmlab.model.cell.uncompiled import uncompiled
 from lmlab.types import Mistake
 
 KERNELS = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}
@@ -26,7 +27,7 @@ class Rnn(nn.Module):
         before = zeros(inputs, dim=self.rnn.hidden_size, parts=1) if state is None else state
         return self._sigmoid(inputs, before[0]) if self.kernel is None else fused(self.kernel, self.rnn, inputs, before)
 
-    @torch.compiler.disable  # a loop is compiled unrolled, which takes minutes
+    @uncompiled
     def _sigmoid(
         self, inputs: Float[Tensor, "batch time input_dim"], hidden: Float[Tensor, "batch dim"]
     ) -> tuple[Float[Tensor, "batch time dim"], tuple[Tensor, ...]]:
