@@ -21,10 +21,10 @@ class Pieces(NamedTuple):
     """Each row's last document number."""
 
 
-def pieces_of(document: Int[Tensor, "batch time"], last: Int[Tensor, " batch"] | None, *, forward_only: bool) -> Pieces:
+def pieces_of(document: Int[Tensor, "batch time"], last: Int[Tensor, " batch"] | None, *, causal: bool) -> Pieces:
     """Both readings where both are needed."""
     forward, last = cut(document, last)
-    return Pieces(forward, [] if forward_only else cut(document.flip(1), None)[0], last)
+    return Pieces(forward, [] if causal else cut(document.flip(1), None)[0], last)
 
 
 class Forward(nn.Module):
