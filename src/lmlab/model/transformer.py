@@ -101,7 +101,7 @@ class Transformer(nn.Module):
             rotate=self.position.rotation(line.query),
             memory=None if memory is None else memory.states,
             memory_mask=Mask() if memory is None else cross_mask(document, memory),
-            is_real=None if row is None else row[:, offset:] != 0,
+            is_real=None if line.document is None else line.document[:, -inputs.shape[1] :] != 0,
             with_weights=with_attention,
         )
         masks = self._masks(line)
