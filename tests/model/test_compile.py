@@ -25,3 +25,11 @@ def test_compiled_equals_eager_with_a_memory(build):
     inputs, memory = torch.randint(37, (2, 6)), torch.randn(2, 4, 5)
     compiled = torch.compile(lambda ids, states: model(ids, None, Memory(states)).states)
     torch.testing.assert_close(compiled(inputs, memory), model(inputs, None, Memory(memory)).states)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mamba2", "delta_net"])
+def test_compiled_scans_equal_eager(build, name):
+    model = build((f"model={name}", "model.num_layers=1"))
+    inputs, document = torch.randint(37, (2, 6)), torch.tensor([[1, 0, 1, 2, 2, 0], [1, 1, 1, 1, 1, 1]])
+    torch.testing.assert_close(torch.compile(model)(inputs, document).states, model(inputs, document).states)

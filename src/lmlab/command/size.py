@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, open_dict
@@ -16,7 +16,6 @@ from lmlab.budget.parameters import count, parse_size
 from lmlab.budget.width import fit_width
 from lmlab.command.experiment import Experiment, build_model
 from lmlab.optimizer.groups import parameter_groups
-from lmlab.types import SequenceModel
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +32,14 @@ def fix_size(config: DictConfig, vocab_size: int) -> None:
 
 
 def _multiple(config: DictConfig) -> int:
-    """What the width must be divisible by: heads times a head width that kernels like; without heads, two directions."""
+    """What the width must be divisible by: heads times a head width that kernels like; without heads, two directions.
+
+    Mixers round the width of their heads; where a feed-forward takes up the rest, the width can be one that kernels like.
+    """
     attention = config.model.get("attention")
-    return 8 * int(attention.num_heads) if attention is not None else 2
+    if attention is not None:
+        return 8 * int(attention.num_heads)
+    return 8 if config.model.get("feedforward") is not None else 2
 
 
 def _parameters(config: DictConfig, vocab_size: int, dim: int, hidden: int | None) -> int:
@@ -66,14 +70,14 @@ def cost(experiment: Experiment) -> tuple[int, float, TrainingMemory]:
 
 
 SHORT = 16
-"""Tokens after which a recurrent model's cost per token is known; counting it on a whole sequence takes seconds."""
+"""Tokens after which a recurrent cell's cost per token is known; counting its loop on a whole sequence takes seconds."""
 
 
 def flops_per_token(experiment: Experiment, parts: torch.nn.ModuleList | None = None) -> float:
     """Training FLOPs per token; `parts`: model and head on the meta device, where they are there already."""
     parts = parts or on_meta(experiment.config, experiment.arrays.tokenizer.vocab_size)
     length = experiment.batching.seq_len
-    if not cast(SequenceModel, parts[0]).state_grows:
+    if experiment.config.model.get("cell") is not None:  # a scan in chunks costs less on a few tokens than on many
         length = min(length, SHORT)
     return training_flops(_forward(parts, 1, length)) / length
 
