@@ -28,6 +28,8 @@ MORE = [  # choices that are keys, not options of a group
     ("model=rnn", "model.cell.nonlinearity=sigmoid"),
 ]
 
+SMALL["model.mixer.chunk_size"] = 4  # so that a few positions are several chunks
+
 
 @cache
 def variants() -> dict[str, tuple[str, ...]]:

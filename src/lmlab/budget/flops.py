@@ -1,11 +1,10 @@
 """Floating-point operations per token of training: 6 for each weight of a matrix product, 12 L d T for attention.
 
 Forward is counted, two operations for each multiplication, on the products that are really made; backward costs twice
-as much, so training is three times forward (Kaplan et al. 2020, section 2.1; Chowdhery et al. 2022, appendix B). A
-triangular system costs what it has products: half a matrix. An
-embedding's lookup costs nothing, a tied head its product. Attention is counted on all T x T pairs, as is usual for
-figures of utilisation: a kernel that leaves out the masked half of causal attention does 6 L d T. Sums, norms and
-activations are left out.
+as much, so training is three times forward (Kaplan et al. 2020, section 2.1; Chowdhery et al. 2022, appendix B). An
+embedding's lookup costs nothing, a tied head its product, a triangular system half a product. Attention is counted on
+all T x T pairs, as is usual for figures of utilisation: a kernel that leaves out the masked half of causal attention
+does 6 L d T; so are the chunks of a scan. Sums, norms and activations are left out.
 """
 
 from __future__ import annotations

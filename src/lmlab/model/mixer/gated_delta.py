@@ -99,10 +99,11 @@ def scan(
         if state is None:
             state = v.new_zeros(v.shape[0], v.shape[2], k.shape[-1], v.shape[-1])
         before, updates = [], []
-        for chunk in range(chunks.number):
+        along = (part.unbind(1) for part in (written, erased, kept, left.whole[..., None, None]))
+        for write, erase, keep, whole in zip(*along, strict=True):
             before.append(state.to(v.dtype))
-            updates.append(written[:, chunk] - erased[:, chunk] @ before[-1])
-            state = left.whole[:, chunk, :, None, None] * before[-1] + kept[:, chunk] @ updates[-1]
+            updates.append(write - erase @ before[-1])
+            state = whole * before[-1] + keep @ updates[-1]
         scores = torch.einsum("zchtd,zchsd->zchts", q, k) * left.within
         within = torch.einsum("zchts,zchsd->zcthd", scores, torch.stack(updates, dim=1))
         carried = torch.einsum("zchtk,zchkd->zcthd", q * left.from_start[..., None], torch.stack(before, dim=1))
