@@ -24,7 +24,7 @@ ELSEWHERE = {"logger": "run"}
 
 def in_place(choice):
     """The choice with the model that has a place for it."""
-    for before in ([], ["model=transformer"], ["model=recurrent"], ["model=seq2seq"]):
+    for before in ([], ["model=transformer"], ["model=recurrent"], ["model=linear_recurrent"], ["model=seq2seq"]):
         try:
             config.compose([*before, choice])
         except Mistake as mistake:

@@ -188,6 +188,20 @@ class Mask:
     """What kernels have made of this mask, by kernel, so that the layers of one forward share that as well."""
 
 
+@no_type_check
+@dataclass
+class Course:
+    """Which documents a recurrence reads one after the other; made once per forward, read by every mixer.
+
+    Padding stands at the end, or, where the time axis is read backward, at the beginning.
+    """
+
+    segment: Tensor
+    """Integers [batch, time]: how many documents have started in this call; 0 goes on with what the state is of."""
+    is_real: Tensor
+    """[batch, time], False where there is padding: it has the segment of what stands before it."""
+
+
 @runtime_checkable
 class SequenceModel(Protocol):
     """The model contract: every architecture fills every role that it can."""
@@ -337,6 +351,23 @@ class CellFactory(Protocol):
     """One cell per layer and direction."""
 
     def __call__(self, *, input_dim: int, dim: int) -> Cell: ...
+
+
+@runtime_checkable
+class Mixer(Protocol):
+    """What hands information on from position to position, with a state of one size: projections, recurrence, gate."""
+
+    def __call__(
+        self, states: Tensor, state: tuple[Tensor, ...] | None, course: Course | None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """[batch, time, dim], what the call before returned or None, the documents or None where there is one alone."""
+
+
+@runtime_checkable
+class MixerFactory(Protocol):
+    """One mixer per layer and direction."""
+
+    def __call__(self, *, dim: int) -> Mixer: ...
 
 
 @runtime_checkable

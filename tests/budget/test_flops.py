@@ -50,3 +50,9 @@ def test_an_embedding_costs_nothing():
     with torch.device("meta"):
         embedding = nn.Embedding(VOCAB, DIM)
     assert training_flops(lambda: embedding(ids(5))) == 0
+
+
+def test_a_triangular_system_costs_half_a_product():
+    matrix, right = (torch.empty(5, TIME, width, device="meta") for width in (TIME, DIM))
+    half = training_flops(lambda: torch.linalg.solve_triangular(matrix, right, upper=False, unitriangular=True))
+    assert 2 * half == training_flops(lambda: matrix @ right)

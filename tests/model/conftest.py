@@ -76,6 +76,8 @@ MORE = [  # choices that are keys, not options of a group
     ("model=recurrent", "model.input_feeding=true", "model/cell=gru", "model/attention@model.cross_attention=additive"),
 ]
 
+SMALL["model.mixer.chunk_size"] = 4  # so that a few positions are several chunks
+
 
 ROLES = {
     "decoder": {"causal": True, "memory_dim": None},

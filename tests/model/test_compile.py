@@ -67,3 +67,11 @@ def test_compiled_equals_eager_with_cap_sinks_and_gate(build):
     )
     inputs = torch.randint(37, (2, 6))
     torch.testing.assert_close(torch.compile(model)(inputs).states, model(inputs).states)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mamba2", "delta_net"])
+def test_compiled_scans_equal_eager(build, name):
+    model = build((f"model={name}", "model.num_layers=1"))
+    inputs, document = torch.randint(37, (2, 6)), torch.tensor([[1, 0, 1, 2, 2, 0], [1, 1, 1, 1, 1, 1]])
+    torch.testing.assert_close(torch.compile(model)(inputs, document).states, model(inputs, document).states)

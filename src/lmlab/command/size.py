@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, open_dict
@@ -17,7 +17,6 @@ from lmlab.budget.parameters import count, parse_size
 from lmlab.budget.width import fit_width
 from lmlab.command.experiment import Experiment, build_model
 from lmlab.optimizer.groups import parameter_groups
-from lmlab.types import SequenceModel
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +33,16 @@ def fix_size(config: DictConfig, vocab_size: int) -> None:
 
 
 def _multiple(config: DictConfig) -> int:
-    """What the width must be divisible by: heads times a head width that kernels like; without heads, two directions."""
+    """What the width must be divisible by: heads times a head width that kernels like; without heads, two directions.
+
+    Mixers round the width of their heads; where a feed-forward takes up the rest, the width can be one that kernels like.
+    """
     models = _models(config)
-    heads = [8 * int(model.attention.num_heads) for model in models if model.get("attention") is not None]
+    parts = [8 * int(model.attention.num_heads) for model in models if model.get("attention") is not None]
+    parts += [8 for model in models if model.get("feedforward") is not None]
     if len(models) > 1 and config.model.get("cross_attention") is not None:
-        heads.append(int(config.model.cross_attention.num_heads))
-    return math.lcm(2, *heads)
+        parts.append(int(config.model.cross_attention.num_heads))
+    return math.lcm(2, *parts)
 
 
 def _models(config: DictConfig) -> list[DictConfig]:
@@ -76,14 +79,14 @@ def cost(experiment: Experiment) -> tuple[int, float, TrainingMemory]:
 
 
 SHORT = 16
-"""Tokens after which a recurrent model's cost per token is known; counting it on a whole sequence takes seconds."""
+"""Tokens after which a recurrent cell's cost per token is known; counting its loop on a whole sequence takes seconds."""
 
 
 def flops_per_token(experiment: Experiment, parts: torch.nn.ModuleList | None = None) -> float:
     """Training FLOPs per token; `parts`: model and head on the meta device, where they are there already."""
     parts = parts or on_meta(experiment.config, experiment.arrays.tokenizer.vocab_size)
     length = experiment.batching.seq_len
-    if not cast(SequenceModel, parts[0]).state_grows:
+    if experiment.config.model.get("cell") is not None:  # a scan in chunks costs less on a few tokens than on many
         length = min(length, SHORT)
     return training_flops(_forward(parts, 1, length)) / length
 

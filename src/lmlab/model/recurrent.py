@@ -32,6 +32,7 @@ class Recurrent(nn.Module):
         expansion: float,
         bidirectional: bool | None,
         dropout: float,
+        input_feeding: bool,
         variational_dropout: bool,
         input_dropout: float | None,
         output_dropout: float | None,
@@ -39,7 +40,6 @@ class Recurrent(nn.Module):
         weight_dropout: float,
         activation_penalty: float,
         temporal_penalty: float,
-        input_feeding: bool,
         init_range: float | None,
         cell: CellFactory,
         cross_attention: AttentionFactory | None,
@@ -50,10 +50,17 @@ class Recurrent(nn.Module):
                 "model=recurrent with input_feeding=true feeds a decoder what it read of an encoder, and here is none; "
                 "set model.input_feeding=false, or choose model=seq2seq and model.decoder.input_feeding=true"
             )
-        if input_feeding and (activation_penalty or temporal_penalty):
+        once = {
+            "variational_dropout": variational_dropout,
+            "embedding_dropout": embedding_dropout,
+            "weight_dropout": weight_dropout,
+            "activation_penalty": activation_penalty,
+            "temporal_penalty": temporal_penalty,
+        }
+        for name in [name for name, value in once.items() if value and input_feeding]:
             raise Mistake(
-                "model.input_feeding=true goes step by step, and model.activation_penalty and model.temporal_penalty are of "
-                "whole sequences; set them to 0.0"
+                f"model.{name}={once[name]} is of a whole sequence, and with input_feeding=true one position is read at a "
+                f"time; set model.input_feeding=false, or leave model.{name} out"
             )
         if causal and bidirectional:
             raise Mistake(
@@ -73,7 +80,7 @@ class Recurrent(nn.Module):
         self.penalty = ActivationPenalty(activation=activation_penalty, temporal=temporal_penalty)
         layer = Forward if self.forward_only else Bidirectional
         widths = _widths(dim, num_layers, expansion)
-        first = 2 * dim if input_feeding else dim
+        inputs = [2 * dim if input_feeding else dim, *widths[1:-1]]
         self.layers = nn.ModuleList(
             layer(
                 cell=cell,
@@ -81,7 +88,7 @@ class Recurrent(nn.Module):
                 dim=after,
                 weight_dropout=_probability(weight_dropout=weight_dropout),
             )
-            for before, after in zip([first, *widths[1:-1]], widths[1:], strict=True)
+            for before, after in zip(inputs, widths[1:], strict=True)
         )
         self.reader = None if memory_dim is None else Reader(dim=dim, memory_dim=memory_dim, attention=cross_attention)
         if init_range is not None:
@@ -103,9 +110,9 @@ class Recurrent(nn.Module):
         before, seen, *read = ([None] * len(self.layers), ()) if state is None else state
         pieces = self._pieces(document, inputs, seen, is_fresh=state is None)
         dropped = self.input_dropout(self._embed(inputs))
+        dropouts = [*[self.dropout] * (len(self.layers) - 1), self.output_dropout]
         if self.input_feeding:
             dropped = torch.cat((dropped, _fed(dropped, pieces, read)), dim=-1)
-        dropouts = [*[self.dropout] * (len(self.layers) - 1), self.output_dropout]
         after = []
         for layer, layer_state, dropout in zip(self.layers, before, dropouts, strict=True):
             states, last = layer(dropped, pieces, layer_state)
@@ -115,12 +122,12 @@ class Recurrent(nn.Module):
         extras = Extras(losses=self.penalty(states, dropped, document))
         if self.reader is None or memory is None:
             return Output(dropped, (tuple(after), seen), extras)
-        states, weights, cache = self.reader(dropped, document, memory, tuple(read[1:]), with_attention)
+        found, weights, cache = self.reader(dropped, document, memory, tuple(read[1:]), with_attention)
         if self.input_feeding:
             is_real = None if pieces is None else pieces.forward[0].is_real
-            read = [held(states[:, 0], is_real, read[0] if read else None), *cache]
+            read = [held(found[:, 0], is_real, read[0] if read else None), *cache]
         extras.cross_attention = () if weights is None else (weights,)
-        return Output(states, (tuple(after), seen, *read), extras)
+        return Output(found, (tuple(after), seen, *read), extras)
 
     def layer_widths(self) -> tuple[tuple[int, ...], ...]:
         return widths_of(self.layers, self.dim * (2 if self.input_feeding else 1))
