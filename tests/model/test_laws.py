@@ -100,7 +100,8 @@ def test_changing_a_token_changes_no_causal_state_before_it(build, decoder, time
     changed = inputs.clone()
     changed[:, time] = (changed[:, time] + 1) % VOCAB
     before, after = model(inputs).states, model(changed).states
-    bits = 1e-6 if "model/feedforward=experts" in variant else 0  # its products have other numbers of rows then
+    has_experts = any("experts" in name for name, _ in model.named_modules())
+    bits = 1e-6 if has_experts else 0  # products of an expert have another number of rows then, and other last bits
     torch.testing.assert_close(after[:, :time], before[:, :time], atol=bits, rtol=bits)
     assert (after[:, time] - before[:, time]).abs().max() > 1e-3
 
@@ -195,6 +196,8 @@ def test_weights_sum_to_one_and_give_the_same_states(build, reader):
         sums = weights.sum(-1).transpose(1, 2)[document != 0]
         if any(key.endswith("sinks=true") for key in reader):  # which take the rest
             assert ((sums > 0) & (sums < 1)).all()
+        elif any(key.endswith("=local") for key in reader):  # whose Gaussian stands behind the softmax
+            assert (sums < 1 + 1e-5).all()
         elif reader not in NO_DISTRIBUTION:
             torch.testing.assert_close(sums, torch.ones_like(sums))
         keys = document if weights.shape[-1] == 11 else memory.document
