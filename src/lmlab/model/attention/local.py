@@ -20,6 +20,9 @@ class Local(nn.Module):
     S is the number of keys that a query may see, so that p_t is one of their places; all heads share it.
     """
 
+    state_grows = True
+    takes_relation = False
+
     def __init__(
         self,
         *,
@@ -40,6 +43,8 @@ class Local(nn.Module):
                 f"model/{part}=local takes a score of its keys, and {type(made).__name__} is more than one; "
                 f"choose model/{part}/score=general, dot or concat"
             )
+        if made.gate is not None:
+            raise Mistake(f"model.{part}.score.gate has no place under a Gaussian; set it to null")
         assert made.num_heads == num_heads, "the YAML hands num_heads to the score"
         self.score = made
         self.num_heads, self.head_dim = num_heads, self.score.head_dim
