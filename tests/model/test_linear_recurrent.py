@@ -102,3 +102,14 @@ def test_impossible_values_are_refused_with_their_key(build, words, message):
 def test_a_decoder_that_reads_a_memory_needs_a_cross_attention(build):
     with pytest.raises(Mistake, match=r"model\.cross_attention=null"):
         build(("model=mamba2", "model.cross_attention=null"), memory_dim=5)
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_one_token_by_the_recurrence_equals_a_chunk_of_one_also_where_a_document_starts(build, mixer):
+    """A chunk's other rows are padding, which changes nothing."""
+    model = build(("model=linear_recurrent", f"model/mixer={mixer}"))
+    before = model(torch.randint(37, (2, 5)), torch.tensor([[1, 1, 2, 2, 2], [3, 3, 3, 3, 0]])).state
+    ids, document = torch.randint(37, (2, 2)), torch.tensor([[2, 0], [4, 0]])
+    alone, padded = (model(ids[:, :time], document[:, :time], None, before) for time in (1, 2))
+    torch.testing.assert_close(alone.states, padded.states[:, :1], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(alone.state, padded.state, atol=1e-5, rtol=1e-5)

@@ -6,7 +6,7 @@ The recurrence is a choice of its own, the mixer: computed in chunks in one pass
 import math
 
 from jaxtyping import Float, Int
-from torch import Tensor, nn, ones_like
+from torch import Tensor, nn, ones_like, stack
 
 from lmlab.model.course import Reading, reading_of
 from lmlab.model.mask import cross_mask
@@ -142,5 +142,9 @@ def _numbers(document: Tensor | None, reading: Reading | None) -> Int[Tensor, "b
 
 
 def _extras(steps: list[Step], reading: Reading | None) -> Extras:
+    """Weights by layer, in the order of the call; losses as the mean of all layers, which are made alike."""
     weights = [step.cross_weights for step in steps if step.cross_weights is not None]
-    return Extras(cross_attention=tuple(one if reading is None else reading.restored(one, axis=2) for one in weights))
+    return Extras(
+        cross_attention=tuple(one if reading is None else reading.restored(one, axis=2) for one in weights),
+        losses={name: stack([step.losses[name] for step in steps]).mean() for name in steps[0].losses},
+    )

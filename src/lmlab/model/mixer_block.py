@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lmlab.model.block import Branch
-from lmlab.types import Attention, AttentionFactory, Course, Mask, Mixer, MixerFactory, ModuleFactory
+from lmlab.types import Attention, AttentionFactory, Course, Mask, Mixer, MixerFactory, Mixture, ModuleFactory
 
 
 class MixerBlock(nn.Module):
@@ -35,6 +35,7 @@ class MixerBlock(nn.Module):
         self.feedforward: nn.Module | None = None
         if feedforward is not None:
             self.feedforward = feedforward(dim=dim)
+            self.has_experts = isinstance(self.feedforward, Mixture)
             self.feedforward_branch = Branch(norm=norm(dim=dim), norm_first=True, dropout=dropout)
 
     def forward(
@@ -52,10 +53,15 @@ class MixerBlock(nn.Module):
                 self.cross_branch.enter(states), scene.memory, scene.memory_mask, with_weights=scene.with_weights
             )
             states = self.cross_branch.leave(states, update)
+        losses: dict[str, Tensor] = {}
         if self.feedforward is not None:
-            update = self.feedforward(self.feedforward_branch.enter(states))
+            inputs = self.feedforward_branch.enter(states)
+            if self.has_experts:
+                update, losses = self.feedforward(inputs, None if scene.course is None else scene.course.is_real)
+            else:
+                update = self.feedforward(inputs)
             states = self.feedforward_branch.leave(states, update)
-        return Step(states, state, cross_weights)
+        return Step(states, state, cross_weights, losses)
 
 
 class Scene(NamedTuple):
@@ -74,3 +80,4 @@ class Step(NamedTuple):
     states: Tensor
     state: tuple[Tensor, ...]
     cross_weights: Tensor | None
+    losses: dict[str, Tensor]

@@ -12,6 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from lmlab.types import Course
+
 
 class Chunks(NamedTuple):
     """How many chunks of which length: as even as they can be, so that little is padded."""
@@ -63,6 +65,12 @@ def decays(
     difference = summed[..., :, None] - summed[..., None, :]
     within = difference.masked_fill(~allowed, -torch.inf).exp()  # masked first: the exponential of others overflows
     return Decays(within, from_start, within[..., -1, :], from_start[..., -1])
+
+
+def kept(log_decay: Float[Tensor, "batch 1 heads"], course: Course | None) -> Float[Tensor, "batch heads"]:
+    """What is left of the state at one position: nothing where a document starts."""
+    decay = log_decay[:, 0].exp()
+    return decay if course is None else decay.masked_fill(course.segment[:, :1] != 0, 0.0)
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:

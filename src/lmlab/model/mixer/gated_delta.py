@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lmlab.model.mixer.chunk import chunks_of, decays, without_autocast
+from lmlab.model.mixer.chunk import chunks_of, decays, kept, without_autocast
 from lmlab.model.mixer.decay import Decay
 from lmlab.model.mixer.short_convolution import ShortConvolution
 from lmlab.model.mixer.width import head_width, positive
@@ -87,6 +87,8 @@ def scan(
     values and once for what the state from before the chunk (known later) is multiplied by.
     """
     time, chunks = queries.shape[1], chunks_of(queries.shape[1], chunk_size)
+    if time == 1 and state is not None:
+        return step(queries, keys, values, rate, log_decay, state, course)
     with without_autocast(queries.device):
         left = decays(log_decay, None if course is None else course.segment, chunks)
         q, k, v = (chunks.split(part.to(log_decay.dtype)).transpose(2, 3) for part in (queries, keys, values))
@@ -95,11 +97,11 @@ def scan(
         right = torch.cat((b * v, b * left.from_start[..., None] * k), dim=-1)
         solved = torch.linalg.solve_triangular(system, right, upper=False, unitriangular=True)
         written, erased = torch.split(solved, [v.shape[-1], k.shape[-1]], dim=-1)
-        kept = (k * left.to_end[..., None]).transpose(3, 4)
+        lasting = (k * left.to_end[..., None]).transpose(3, 4)
         if state is None:
             state = v.new_zeros(v.shape[0], v.shape[2], k.shape[-1], v.shape[-1])
         before, updates = [], []
-        along = (part.unbind(1) for part in (written, erased, kept, left.whole[..., None, None]))
+        along = (part.unbind(1) for part in (written, erased, lasting, left.whole[..., None, None]))
         for write, erase, keep, whole in zip(*along, strict=True):
             before.append(state.to(v.dtype))
             updates.append(write - erase @ before[-1])
@@ -108,3 +110,20 @@ def scan(
         within = torch.einsum("zchts,zchsd->zcthd", scores, torch.stack(updates, dim=1))
         carried = torch.einsum("zchtk,zchkd->zcthd", q * left.from_start[..., None], torch.stack(before, dim=1))
         return (within + carried).flatten(1, 2)[:, :time], state
+
+
+def step(
+    queries: Float[Tensor, "batch 1 heads key_dim"],
+    keys: Float[Tensor, "batch 1 heads key_dim"],
+    values: Float[Tensor, "batch 1 heads value_dim"],
+    rate: Float[Tensor, "batch 1 heads"],
+    log_decay: Float[Tensor, "batch 1 heads"],
+    state: Float[Tensor, "batch heads key_dim value_dim"],
+    course: Course | None,
+) -> tuple[Float[Tensor, "batch 1 heads value_dim"], Float[Tensor, "batch heads key_dim value_dim"]]:
+    """One position by the recurrence itself: when tokens are generated, a chunk of one would only take more calls."""
+    query, key = queries[:, 0, :, :, None], keys[:, 0, :, :, None]
+    state = kept(log_decay, course)[..., None, None] * state
+    update = rate[:, 0, :, None] * (values[:, 0] - (key * state).sum(dim=2))
+    state = state + key * update[:, :, None]
+    return (query * state).sum(dim=2)[:, None], state

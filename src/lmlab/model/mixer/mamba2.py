@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lmlab.model.mixer.chunk import chunks_of, decays, without_autocast
+from lmlab.model.mixer.chunk import chunks_of, decays, kept, without_autocast
 from lmlab.model.mixer.decay import Decay
 from lmlab.model.mixer.short_convolution import ShortConvolution
 from lmlab.model.mixer.width import head_width, positive
@@ -65,6 +65,8 @@ def scan(
 ) -> tuple[Float[Tensor, "batch time heads head_dim"], Float[Tensor, "batch state_dim heads head_dim"]]:
     """y_t = S_t^T q_t with S_t = a_t S_(t-1) + k_t x_t^T, and the last S (Dao and Gu 2024, listing 1)."""
     time, chunks = inputs.shape[1], chunks_of(inputs.shape[1], chunk_size)
+    if time == 1 and state is not None:
+        return step(inputs, keys, queries, log_decay, state, course)
     with without_autocast(inputs.device):
         left = decays(log_decay, None if course is None else course.segment, chunks)
         x, b, c = (chunks.split(part.to(log_decay.dtype)) for part in (inputs, keys, queries))
@@ -79,3 +81,16 @@ def scan(
         carried = torch.einsum("zctn,zcnhp->zcthp", c, torch.stack(before, dim=1))
         outputs = within + carried * left.from_start.transpose(2, 3)[..., None]
         return outputs.flatten(1, 2)[:, :time], state
+
+
+def step(
+    inputs: Float[Tensor, "batch 1 heads head_dim"],
+    keys: Float[Tensor, "batch 1 state_dim"],
+    queries: Float[Tensor, "batch 1 state_dim"],
+    log_decay: Float[Tensor, "batch 1 heads"],
+    state: Float[Tensor, "batch state_dim heads head_dim"],
+    course: Course | None,
+) -> tuple[Float[Tensor, "batch 1 heads head_dim"], Float[Tensor, "batch state_dim heads head_dim"]]:
+    """One position by the recurrence itself: when tokens are generated, a chunk of one would only take more calls."""
+    state = kept(log_decay, course)[:, None, :, None] * state + keys[:, 0, :, None, None] * inputs[:, 0, None]
+    return (queries[:, 0, :, None, None] * state).sum(dim=1)[:, None], state
