@@ -13,7 +13,10 @@ from lmlab.decoding.sample import chooser, greedy
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 VOCAB = 37
-SMALL = {"model.dim": 24, "model.num_layers": 2, "model.attention.num_heads": 4}
+SMALL = {
+    "model.dim": 24, "model.num_layers": 2, "model.attention.num_heads": 4, "model.attention.num_kv_heads": 2,
+    "model.attention.head_dim": 8,
+}  # fmt: skip
 every_model = pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
 
 

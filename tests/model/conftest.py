@@ -16,11 +16,17 @@ from lmlab.config import NOT_FOR_CONSTRUCTOR
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 VOCAB = 37
-SMALL = {"model.dim": 24, "model.num_layers": 2, "model.dropout": 0.0, "model.attention.num_heads": 4}
+SMALL = {
+    "model.dim": 24, "model.num_layers": 2, "model.dropout": 0.0, "model.attention.num_heads": 4,
+    "model.attention.num_kv_heads": 2, "model.attention.head_dim": 8,
+}  # fmt: skip
+"""Set where the option has the key and gives it a value."""
+
 MORE = [  # choices that are keys, not options of a group
     ("model=transformer", "model.norm_first=false", "model.scale_embedding=true"),
     ("model=transformer", "model.attention.num_kv_heads=2", "model.attention.bias=true"),
     ("model=transformer", "model.attention.qk_norm=true", "model.cross_attention.num_kv_heads=1"),
+    ("model=transformer", "model.attention.head_dim=10", "model.norm_embedding=true"),
     ("model=transformer", "model/pattern=sliding_window", "model.pattern.window=3"),
     ("model=transformer", "model/pattern=sliding_window", "model.pattern.window=2", "model/position=alibi"),
     ("model=transformer", "model/pattern=local_global", "model.pattern.window=2"),

@@ -8,7 +8,7 @@ from lmlab.model.attention.product import fused, plain
 from lmlab.model.attention.scaled_dot import ScaledDot
 from lmlab.types import Mask, Mistake
 
-KEYS = {"num_heads": 3, "num_kv_heads": None, "bias": True, "dropout": 0.0, "qk_norm": False}
+KEYS = {"num_heads": 3, "num_kv_heads": None, "head_dim": None, "bias": True, "dropout": 0.0, "qk_norm": False}
 
 
 def test_self_attention_equals_torch_multihead_attention():

@@ -22,13 +22,20 @@ class MultiHead(nn.Module):
         memory_dim: int | None,
         num_heads: int,
         num_kv_heads: int | None,
+        head_dim: int | None,
         bias: bool,
         dropout: float,
         qk_norm: bool,
     ) -> None:
         super().__init__()
         self.heads = Heads(
-            dim=dim, memory_dim=memory_dim, num_heads=num_heads, num_kv_heads=num_kv_heads, bias=bias, qk_norm=qk_norm
+            dim=dim,
+            memory_dim=memory_dim,
+            num_heads=num_heads,
+            num_kv_heads=num_kv_heads,
+            head_dim=head_dim,
+            bias=bias,
+            qk_norm=qk_norm,
         )
         self.num_heads = num_heads
         self.head_dim = self.heads.head_dim
