@@ -28,7 +28,7 @@ OPTIONAL_TEXT = (
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""
 
-TEXT = ("prompt", "word", "analogy", "checkpoint", "output_dir", "sweep.dir", "samples.prompt", *OPTIONAL_TEXT)
+TEXT = ("prompt", "word", "analogy", "checkpoint", "output_dir", "sweep.dir", "samples.prompt", "tokenizer.path", *OPTIONAL_TEXT)
 """Keys whose value is plain text, taken as it is typed; `null` is a word like others where no null may stand."""
 
 NOT_FOR_CONSTRUCTOR = {
