@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from hydra.utils import get_object
 
@@ -22,7 +23,7 @@ ELSEWHERE = {"logger": "run"}
 
 def in_place(choice):
     """The choice with the model that has a place for it."""
-    for before in ([], ["model=transformer"], ["model=recurrent"]):
+    for before in ([], ["model=transformer"], ["model=recurrent"], ["model=seq2seq"]):
         try:
             config.compose([*before, choice])
         except Mistake as mistake:
@@ -104,6 +105,16 @@ NEEDS = {
 }
 
 
+def refusal_as_decoder(overrides):
+    """Why the chosen model is no language model, in its own words; None where it is one."""
+    try:
+        with torch.device("meta"):
+            model = config.build(config.compose(overrides), "model")(vocab_size=7, causal=True)
+            model(torch.zeros(1, 2, dtype=torch.long))
+    except Mistake as mistake:
+        return str(mistake)
+
+
 @pytest.mark.parametrize("choice", sorted(set(CHOICES) - set(TRAINED)))
 def test_every_option_composes_and_every_key_of_it_is_taken(choice):
     values.check(config.compose(in_place(choice)))
@@ -115,5 +126,11 @@ def test_every_option_trains_two_steps(choice, tiny, capsys):
     placed = [word for word in in_place(choice) if word not in small]
     model = config.compose(placed).model
     small += ["model.attention.num_heads=4"] if "attention" in model else []
-    assert cli.run(["train", *small, *placed, *NEEDS.get(choice, []), "fresh=true"]) == 0
-    assert "2 steps" in capsys.readouterr().out
+    code = cli.run(["train", *small, *placed, *NEEDS.get(choice, []), "fresh=true"])
+    said = capsys.readouterr()
+    if refusal := refusal_as_decoder(placed):  # a model that is none on its own
+        assert code == 2
+        assert refusal in said.err
+    else:
+        assert code == 0
+        assert "2 steps" in said.out

@@ -19,7 +19,7 @@ from hydra.utils import get_class, get_object, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from lmlab.tree import groups, roots
+from lmlab.tree import group_of, groups, is_optional, parents_of, places, roots
 from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
@@ -56,7 +56,9 @@ def compose(
         if any(override.is_add() or override.is_delete() for override in parsed):
             _check_keys(parsed, chosen, known, config_name, verb)
         try:
-            return _composed(config_name, _lines(parsed), with_hydra)
+            composed = _composed(config_name, _lines(parsed), with_hydra)
+            _report(fault for override in chosen for fault in _elsewhere_faults(override, composed))
+            return composed
         except Mistake:  # a key that is not there, as Hydra says it: say it better
             _check_keys(parsed, chosen, known, config_name, verb)
             raise
@@ -84,12 +86,19 @@ def _composed(config_name: str, overrides: list[str], with_hydra: bool = False) 
         return hydra_compose(config_name, overrides, return_hydra_config=with_hydra)
     except (HydraException, OmegaConfBaseException) as error:
         if place := re.search(r"Could not override '([^']+)'", str(error)):
-            parent = place[1].rpartition("/")[0] or "configuration"
-            raise Mistake(
-                f"{place[1]} has no place here: the chosen {parent} has no such part; "
-                f"lmlab {'train' if config_name == 'train' else config_name} --cfg job shows what it has"
-            ) from error
+            raise Mistake(_without_place(as_typed(place[1]), config_name)) from error
         raise Mistake(one_line(error)) from error
+
+
+def _without_place(part: str, config_name: str) -> str:
+    parent = part.rpartition("/")[0] or "configuration"
+    known = groups()
+    having = list(parents_of(part, known, places(known)))
+    return (
+        f"{part} has no place here: the chosen {parent} has no such part; "
+        + (f"{' and '.join(having[:3])} has it, and " if having else "")
+        + f"lmlab {'train' if config_name == 'train' else config_name} --cfg job shows what there is"
+    )
 
 
 def _lines(overrides: Sequence[Override]) -> list[str]:
@@ -101,7 +110,7 @@ def parse(overrides: Sequence[str], verb: str = "train") -> list[Override]:
     parsed = []
     for override in overrides:
         try:
-            parsed.append(OverridesParser.create().parse_override(without_null(with_slashes(override))))
+            parsed.append(OverridesParser.create().parse_override(placed(without_null(with_slashes(override)))))
         except HydraException as error:
             key, _, value = override.partition("=")
             if "=" not in override:
@@ -141,21 +150,46 @@ def literal(value: Any) -> Any:
 def with_slashes(override: str) -> str:
     """model.norm=rms_norm, a part by the key that it stands at, as the choice that it is: model/norm=rms_norm."""
     key, _, value = override.partition("=")
-    group = key.replace(".", "/")
-    if group == key or not re.fullmatch(r"[A-Za-z]\w*(,[A-Za-z]\w*)*", value):
+    place = key.replace(".", "/")
+    if place == key or not re.fullmatch(r"[A-Za-z]\w*(,[A-Za-z]\w*)*", value):
         return override
-    options = groups().get(group, ())
-    return f"{group}={value}" if all(option in options for option in value.split(",")) else override
+    options = [*options_of(place), *(["none", "null"] if is_optional(place, groups(), places()) else [])]
+    return f"{place}={value}" if all(option in options for option in value.split(",")) else override
 
 
 def without_null(override: str) -> str:
     """group=null or ~group, which Hydra may refuse: the option `none` where there is one, else the group taken away."""
-    group, _, value = override.partition("=")
-    if override.startswith("~") and override[1:] in groups():
-        group, value = override[1:], "null"
-    if value != "null" or group not in (known := groups()):
+    place, _, value = override.partition("=")
+    if override.startswith("~") and options_of(override[1:]):
+        place, value = override[1:], "null"
+    options = options_of(place)
+    if not options or (value != "null" and not (value == "none" and is_optional(place, groups(), places()))):
         return override
-    return f"{group}=none" if "none" in known[group] else f"~{group}"
+    return f"{place}=none" if "none" in options else f"~{place}"
+
+
+def options_of(place: str) -> dict[str, Path]:
+    """The options of a group, or of a place that takes those of a group: model/encoder takes those of model."""
+    known = groups()
+    group = group_of(place, known, places(known))
+    return {} if group is None else known[group]
+
+
+def placed(override: str) -> str:
+    """model/encoder=lstm as Hydra writes it: model@model.encoder=lstm."""
+    match = re.fullmatch(r"(~|\+\+?|)([\w/]+)(=.*)?", override, re.DOTALL)
+    known = groups()
+    if not match or match[2] in known or "/" not in match[2]:
+        return override
+    group = group_of(match[2], known, places(known))
+    return override if group is None else f"{match[1]}{group}@{match[2].replace('/', '.')}{match[3] or ''}"
+
+
+def as_typed(key: str) -> str:
+    """model@model.encoder as one types it: model/encoder."""
+    sign, name = key[: len(key) - len(key.lstrip("~+"))], key.lstrip("~+")
+    group, at, package = name.partition("@")
+    return f"{sign}{package.replace('.', '/')}" if at and group in groups() else key
 
 
 def one_line(error: BaseException) -> str:
@@ -187,7 +221,7 @@ def _report(faults: Iterable[str]) -> None:
 def _several(override: Override) -> list[str]:
     if not override.is_sweep_override():
         return []
-    key, values = override.key_or_group, (override.input_line or "").partition("=")[2]
+    key, values = as_typed(override.get_key_element()), (override.input_line or "").partition("=")[2]
     return [
         f"{key}={values} means several experiments; lmlab train -m runs each of them (a list is written {key}=[...], "
         "text with commas in quotes inside quotes)"
@@ -202,19 +236,31 @@ def _group_faults(override: Override, known: dict[str, dict[str, Path]]) -> list
     group = override.key_or_group.split("@")[0]
     if group not in known:
         return []
+    place = as_typed(override.get_key_element().lstrip("~+"))
     if override.is_add():
-        return [f"a choice is written without +: {(override.input_line or '').lstrip('+')}"]
+        return [f"a choice is written without +: {place}={(override.input_line or '').partition('=')[2]}"]
     if override.is_delete():
-        if group in OPTIONAL:
+        if group in OPTIONAL or is_optional(place, known, places(known)):
             return []
-        return [f"{group} cannot be taken away; choose one: lmlab list {group} shows them all"]
+        return [f"{place} cannot be taken away; choose one: lmlab list {place} shows them all"]
     value = override.value()
     options = value if isinstance(value, list) else [value]
     return [
-        f"there is no {group}={option}; {nearest(str(option), known[group])} lmlab list {group} shows them all"
+        f"there is no {place}={option}; {nearest(str(option), known[group])} lmlab list {place} shows them all"
         for option in options
         if not isinstance(option, str) or option not in known[group]
     ]
+
+
+def _elsewhere_faults(override: Override, config: DictConfig) -> list[str]:
+    """A part that is chosen where another stands for it would be chosen in vain."""
+    block, _, name = (override.package or "").rpartition(".")
+    node = OmegaConf.select(config, block) if block else None
+    if not isinstance(node, DictConfig) or not OmegaConf.is_interpolation(node, name):
+        return []
+    own = OmegaConf.to_yaml(OmegaConf.masked_copy(node, [name])).partition("{")[2].partition("}")[0].lstrip(".")
+    place = f"{block.rpartition('.')[0]}.{own}".replace(".", "/")
+    return [f"{as_typed(override.get_key_element())} is chosen for the whole model: {place}={override.value()}"]
 
 
 def _key_faults(
@@ -227,7 +273,7 @@ def _key_faults(
         return _removal_faults(key, config)
     if not override.is_add() and has(config, key):
         return []
-    near = nearest(key, [*known, *dotted(config)])
+    near = nearest(key, [*known, *(places(known) if known else ()), *dotted(config)])
     if override.is_add():
         return [f"+{key} would make a new top-level key, which nothing reads; {near}"]
     where = "--help lists the groups, --cfg job the keys" if known else "--cfg job shows the keys"
@@ -299,9 +345,7 @@ def build(config: DictConfig, key: str, *args: Any, **kwargs: Any) -> Any:
     selected = OmegaConf.select(config, key)
     node = selected.copy()
     node._set_parent(selected._get_parent())
-    with open_dict(node):
-        for own in NOT_FOR_CONSTRUCTOR.get(key, ()):
-            node.pop(own, None)
+    without_own(node, key)
     try:
         return instantiate(node, *args, _convert_="all", **kwargs)
     except HydraException as error:
@@ -312,6 +356,25 @@ def build(config: DictConfig, key: str, *args: Any, **kwargs: Any) -> Any:
         if isinstance(cause, ValueError) or (is_library and isinstance(cause, Exception)):
             raise Mistake(f"{key}: {one_line(cause)}") from error
         raise
+
+
+SIDES = ("encoder", "decoder")
+"""The models of which a model may consist."""
+
+
+def own_names(key: str) -> tuple[str, ...]:
+    """lmlab's own keys of a block; a model within a model has those of a model."""
+    return NOT_FOR_CONSTRUCTOR.get(re.sub(rf"^(model)(\.({'|'.join(SIDES)}))+$", r"\1", key), ())
+
+
+def without_own(node: DictConfig, key: str) -> None:
+    """Takes lmlab's own keys out of a block, and out of those in it."""
+    with open_dict(node):
+        for name in own_names(key):
+            node.pop(name, None)
+    for side in SIDES:
+        if f"{key}.{side}".startswith("model.") and isinstance(node.get(side), DictConfig):
+            without_own(node[side], f"{key}.{side}")
 
 
 def class_of(config: DictConfig, key: str) -> Any:

@@ -1,8 +1,10 @@
 """Groups, options and keys read from the YAML files alone: what completion needs, without Hydra."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -34,6 +36,57 @@ def groups() -> dict[str, dict[str, Path]]:
     return dict(sorted(found.items()))
 
 
+PART = re.compile(r"^ *- (/?)([\w/]+)@([\w.]+):", re.MULTILINE)
+"""A part of a defaults list that stands at a key of another name than its group's: attention@cross_attention."""
+
+
+def places(known: Mapping[str, Mapping[str, Path]] | None = None) -> dict[str, str]:
+    """Where a group stands under another name: {"model/cross_attention": "model/attention", "model/encoder": "model"}."""
+    found: dict[str, str] = {}
+    for group, options in (groups() if known is None else known).items():
+        for path in options.values():
+            for is_absolute, name, place in PART.findall(path.read_text(encoding="utf-8")):
+                below = "" if group == "." else f"{group}/"
+                found[below + place.replace(".", "/")] = name if is_absolute else below + name
+    return dict(sorted(found.items()))
+
+
+def group_of(path: str, known: Mapping[str, Any], others: Mapping[str, str]) -> str | None:
+    """The group whose options a place takes: model/encoder/cross_attention takes those of model/attention.
+
+    Args:
+        known: the groups.
+        others: `places`.
+    """
+    if path in known:
+        return path
+    if path in others:
+        return others[path]
+    parent, _, name = path.rpartition("/")
+    group = group_of(parent, known, others) if parent else None
+    if group is None:
+        return None
+    return group_of(f"{group}/{name}", known, others) if group != parent else None
+
+
+def parents_of(path: str, known: Mapping[str, Mapping[str, Path]], others: Mapping[str, str]) -> Iterator[str]:
+    """The options that name the part themselves: for model/encoder `model=seq2seq`."""
+    parent, _, name = path.rpartition("/")
+    group = group_of(parent, known, others) if parent else None
+    for option, file in known.get(group or "", {}).items():
+        if re.search(rf"^ *- (?:[\w/]+@)?{name}:", file.read_text(encoding="utf-8"), re.MULTILINE):
+            yield f"{parent}={option}"
+
+
+def is_optional(path: str, known: Mapping[str, Mapping[str, Path]], others: Mapping[str, str]) -> bool:
+    """Whether the part may be taken away: null stands in its place."""
+    parent, _, name = path.rpartition("/")
+    files = (
+        known[group_of(parent, known, others) or ""][one.rpartition("=")[2]] for one in parents_of(path, known, others)
+    )
+    return any(re.search(rf"^{name}: null\b", file.read_text(encoding="utf-8"), re.MULTILINE) for file in files)
+
+
 def describe(path: Path) -> str:
     """What an option is: the first comment of its file that is not a package header."""
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -43,8 +96,10 @@ def describe(path: Path) -> str:
 
 
 def options() -> dict[str, list[str]]:
-    """Groups with the names of their options."""
-    return {group: list(found) for group, found in groups().items()}
+    """Groups, and places that take those of a group, with the names of their options."""
+    known = groups()
+    by_place = {place: known[group] for place, group in places(known).items() if group in known}
+    return {place: list(found) for place, found in {**known, **by_place}.items()}
 
 
 def keys(config_name: str, overrides: Sequence[str]) -> Iterator[str]:
@@ -53,30 +108,53 @@ def keys(config_name: str, overrides: Sequence[str]) -> Iterator[str]:
     page = yaml.safe_load(path.read_text(encoding="utf-8"))
     yield from leaves({key: value for key, value in page.items() if key != "defaults"})
     known = groups()
+    typed = dict(word.partition("=")[::2] for word in overrides if "=" in word)
     for entry in page.get("defaults", []):
         if isinstance(entry, dict):
             (group, default), *_ = entry.items()
-            typed = next((word.partition("=")[2] for word in overrides if word.startswith(f"{group}=")), default)
-            if isinstance(typed, str) and typed in known.get(group, {}):
-                yield from option_keys(group, typed, known)
+            option = typed.get(group, default)
+            if isinstance(option, str) and option in known.get(group, {}):
+                yield from option_keys(group, option, known, typed=typed)
 
 
 def option_keys(
-    group: str, option: str, known: Mapping[str, Mapping[str, Path]], package: str | None = None
+    group: str,
+    option: str,
+    known: Mapping[str, Mapping[str, Path]],
+    package: str | None = None,
+    typed: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[str]:
-    """Keys of an option and of the parts that it chooses, below its package, which is the group's name or what @ says."""
+    """Keys of an option and of the parts that it chooses, below its package, which is the group's name or what @ says.
+
+    Args:
+        typed: choices of parts by place, which count before those of the file: {"model/encoder": "gru"}.
+    """
     text = known[group][option].read_text(encoding="utf-8")
     values = yaml.safe_load(text) or {}
     package = package or ("" if "@package _global_" in text else f"{group.replace('/', '.')}.")
-    yield from leaves({key: value for key, value in values.items() if key != "defaults"}, package)
+    own = {key: value for key, value in values.items() if key != "defaults"}
+    yield from leaves(own, package)
+    elsewhere = {f"{package}{key}" for key in references(own)}
     for entry in values.get("defaults", []):
         if isinstance(entry, str) and entry in known[group]:
-            yield from option_keys(group, entry, known, package)
-        for part, choice in entry.items() if isinstance(entry, dict) else ():
+            yield from option_keys(group, entry, known, package, typed)
+        for part, default in entry.items() if isinstance(entry, dict) else ():
             name, _, place = part.removeprefix("override ").partition("@")
-            below = f"{group}/{name}"
+            below = name.removeprefix("/") if name.startswith("/") else f"{group}/{name}"
+            at = f"{package}{place or name}"
+            choice = typed.get(at.replace(".", "/"), default)
             if choice in known.get(below, {}):
-                yield from option_keys(below, choice, known, f"{package}{place or name}.")
+                found = option_keys(below, choice, known, f"{at}.", typed)
+                yield from (key for key in found if not any(key.startswith(f"{other}.") for other in elsewhere))
+
+
+def references(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Dotted keys whose value stands at another key."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from references(value, f"{prefix}{key}.")
+        elif isinstance(value, str) and value.startswith("${"):
+            yield f"{prefix}{key}"
 
 
 def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -117,17 +117,6 @@ State = Any
 
 @no_type_check
 @dataclass
-class Memory:
-    """What an encoder hands to a conditional decoder."""
-
-    states: Tensor
-    """[batch, time, dim]"""
-    document: Tensor | None = None
-    """Integers [batch, time] as in Batch: a query of document n attends to memory of document n."""
-
-
-@no_type_check
-@dataclass
 class Extras:
     """What a model returns beside its states."""
 
@@ -137,6 +126,21 @@ class Extras:
     """Weights on the memory [batch, heads, query, key], one per layer that reads it, where they were asked for."""
     losses: dict[str, Tensor] = field(default_factory=dict)
     """Auxiliary losses by name, scalars, already weighted: the task adds them to its own."""
+
+
+@no_type_check
+@dataclass
+class Memory:
+    """What an encoder hands to a conditional decoder."""
+
+    states: Tensor
+    """[batch, time, dim]"""
+    document: Tensor | None = None
+    """Integers [batch, time] as in Batch: a query of document n attends to memory of document n."""
+    state: State = None
+    """The encoder's last state, where a decoder starts from it."""
+    extras: Extras = field(default_factory=Extras)
+    """What the encoder returned beside its states."""
 
 
 @no_type_check
@@ -186,6 +190,30 @@ class SequenceModel(Protocol):
 
 
 @runtime_checkable
+class Conditional(SequenceModel, Protocol):
+    """A model of a target given a source: its calls take the memory that `encode` made of the source, once.
+
+    It decodes like any model that has a state: `generate(model, head, ids, memory=model.encode(source))`.
+    """
+
+    source_embedding: nn.Embedding
+
+    def encode(self, source: Tensor, document: Tensor | None = None, *, with_attention: bool = False) -> Memory:
+        """What the decoder reads of a source of ids [batch, time] or features [batch, time, dim]."""
+
+    def of_pair(
+        self,
+        source: Tensor,
+        inputs: Tensor,
+        source_document: Tensor | None = None,
+        document: Tensor | None = None,
+        *,
+        with_attention: bool = False,
+    ) -> Output:
+        """States of a target's inputs given its source, in one call: for training. Losses are those of both sides."""
+
+
+@runtime_checkable
 class Pattern(Protocol):
     """Which places see which, beside causality and documents: a parameter-free part of attention."""
 
@@ -228,11 +256,11 @@ class Attention(Protocol):
         query: Tensor,
         memory: Tensor,
         mask: Mask,
-        state: tuple[Tensor, Tensor] | None = None,
+        state: tuple[Tensor, ...] | None = None,
         *,
         rotate: Callable[[Tensor], Tensor] | None = None,
         with_weights: bool = False,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor | None]:
+    ) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
         """[batch, query, dim], [batch, key, memory_dim] -> output [batch, query, dim], the keys and values, the weights."""
 
 
@@ -294,6 +322,32 @@ class ModelFactory(Protocol):
     """What `conf/model/*.yaml` builds: everything chosen but what data and task decide."""
 
     def __call__(self, *, vocab_size: int, causal: bool, memory_dim: int | None = None) -> SequenceModel: ...
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A model whose state is one summary for each layer, so that a decoder's may be made from an encoder's."""
+
+    def layer_widths(self) -> tuple[tuple[int, ...], ...]:
+        """The widths of each layer's state tensors [batch, width]."""
+
+    def begin(self, layers: tuple[tuple[Tensor, ...], ...]) -> State:
+        """The state in which every layer's is given."""
+
+
+@runtime_checkable
+class Start(Protocol):
+    """What a decoder's layers start from, made of the memory."""
+
+    def __call__(self, memory: Memory) -> tuple[tuple[Tensor, ...], ...]: ...
+
+
+@runtime_checkable
+class StartFactory(Protocol):
+    """One for each pair of an encoder and a decoder."""
+
+    def __call__(self, *, encoder: SequenceModel, decoder: SequenceModel) -> Start:
+        """Raises a Mistake where the decoder cannot start from such an encoder."""
 
 
 # Training.

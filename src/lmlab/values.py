@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from beartype.door import is_bearable
 from omegaconf import DictConfig, OmegaConf
 
-from lmlab.config import NOT_FOR_CONSTRUCTOR, has, nearest, one_line
+from lmlab.config import SIDES, has, nearest, one_line, own_names
 from lmlab.types import Mistake
 
 OWN: dict[str, Any] = {
@@ -169,6 +169,9 @@ def _range_faults(config: DictConfig) -> Iterator[Fault]:
         value = _value(config, key)
         if isinstance(value, int | float) and not 0 <= value <= 1:
             yield Fault(key, value, "a number from 0 to 1")
+    for key in (f"model.{side}.params" for side in SIDES):
+        if _value(config, key) is not None:
+            yield Fault(key, _value(config, key), "null: the size is fixed of the whole, by model.params")
     yield from _form_faults(config)
 
 
@@ -202,7 +205,7 @@ def _signature_faults(key: str, node: DictConfig, before: list[Fault]) -> Iterat
     hints = _hints(built)
     anything = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
     for name in map(str, node):
-        if name.startswith("_") or name in NOT_FOR_CONSTRUCTOR.get(key, ()) or OmegaConf.is_missing(node, name):
+        if name.startswith("_") or name in own_names(key) or OmegaConf.is_missing(node, name):
             continue
         full = f"{key}.{name}"
         if name not in parameters and not anything:

@@ -1,7 +1,7 @@
 """Every model and every part that `conf/model` offers, tiny and with weights large enough to show a leak."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,10 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
-from lmlab.config import NOT_FOR_CONSTRUCTOR
+from lmlab.config import without_own
+from lmlab.types import Mistake
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 VOCAB = 37
@@ -32,7 +33,17 @@ MORE = [  # choices that are keys, not options of a group
     ("model=transformer", "model/pattern=local_global", "model.pattern.window=2"),
     ("model=rnn", "model.cell.nonlinearity=relu"),
     ("model=rnn", "model.cell.nonlinearity=sigmoid"),
+    ("model=recurrent", "model.input_feeding=true"),
+    ("model=recurrent", "model.input_feeding=true", "model/cell=gru", "model/attention@model.cross_attention=additive"),
 ]
+
+
+ROLES = {
+    "decoder": {"causal": True, "memory_dim": None},
+    "encoder": {"causal": False, "memory_dim": None},
+    "conditional": {"causal": True, "memory_dim": 7},
+}
+"""What a task may want a model to be, as its constructor is told."""
 
 
 @cache
@@ -48,6 +59,8 @@ def choices() -> list[tuple[str, ...]]:
     """Each model; each option of each group of parts in each model that has the group; and MORE."""
     found: list[tuple[str, ...]] = []
     for path in sorted((CONF / "model").glob("*.yaml")):
+        if "encoder" in composed((f"model={path.stem}",)).model:  # two models, of which test_seq2seq.py makes pairs
+            continue
         found.append((f"model={path.stem}",))
         content = yaml.safe_load(path.read_text())
         if "_target_" not in content:  # a preset: its parent's parts are tested with the parent
@@ -60,12 +73,60 @@ def choices() -> list[tuple[str, ...]]:
     return found + MORE
 
 
+@cache
+def refusal(choice: tuple[str, ...], role: str) -> str | None:
+    """Why the model cannot fill the role, in its constructor's words; None where it can. Nothing is computed."""
+    try:
+        with torch.device("meta"):
+            factory(choice)(vocab_size=VOCAB, **ROLES[role])
+    except Mistake as mistake:
+        return str(mistake)
+    return None
+
+
+@cache
+def factory(choice: tuple[str, ...]) -> Callable[..., torch.nn.Module]:
+    """What builds the model, for its shapes only: its parts are made once."""
+    made: Callable[..., torch.nn.Module] = instantiate(composed(choice).model, _convert_="all")
+    return made
+
+
+def filling(role: str) -> list[tuple[str, ...]]:
+    """The variants that fill a role; those that differ in the attention to a memory only where there is one."""
+    chosen = [one for one in variants().values() if refusal(one, role) is None]
+    return [one for one in chosen if role == "conditional" or not any("cross_attention=" in key for key in one)]
+
+
+def cases(roles: Sequence[str], *, first: bool = False) -> list[tuple[tuple[str, ...], str]]:
+    """Each variant with each of these roles that it fills, or with the first of them."""
+    found = [(choice, role) for role in roles for choice in filling(role)]
+    if not first:
+        return found
+    return list({choice: (choice, role) for choice, role in reversed(found)}.values())[::-1]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "reader" in metafunc.fixturenames:  # all, in the role that reads a memory
-        metafunc.parametrize("reader", variants().values(), ids=" ".join)
-    if "variant" in metafunc.fixturenames:  # all that differ without a memory
-        chosen = [choice for choice in variants().values() if not any("cross_attention=" in key for key in choice)]
-        metafunc.parametrize("variant", chosen, ids=" ".join)
+    """Laws name what they hold: `decoder`, `encoder` or `reader` (which reads a memory) are the variants that can be one.
+
+    `choice` comes with what its constructor is told: `role` is each that it fills, `alone` each without a memory, `first`
+    the first without one, `most` the one with most parts.
+    """
+    names = metafunc.fixturenames
+    for name, role in {"decoder": "decoder", "encoder": "encoder", "reader": "conditional"}.items():
+        if name in names:
+            metafunc.parametrize(name, filling(role), ids=" ".join)
+    for name, found in FOUND.items():
+        if name in names and "choice" in names:
+            made = [pytest.param(one, ROLES[role], id=f"{' '.join(one)}-{role}") for one, role in found()]
+            metafunc.parametrize(("choice", name), made)
+
+
+FOUND = {
+    "role": partial(cases, tuple(ROLES)),
+    "alone": partial(cases, ("decoder", "encoder")),
+    "first": partial(cases, ("decoder", "encoder"), first=True),
+    "most": partial(cases, ("conditional", "decoder", "encoder"), first=True),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -80,9 +141,7 @@ def composed(overrides: tuple[str, ...]) -> DictConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         first, *rest = overrides
         config = compose(None, overrides=[f"+{first}", "+batch.seq_len=32", *rest])
-    with open_dict(config):
-        for key in NOT_FOR_CONSTRUCTOR["model"]:
-            config.model.pop(key, None)
+    without_own(config.model, "model")
     typed = {override.split("=")[0] for override in overrides}
     for key, value in SMALL.items():
         if key not in typed and OmegaConf.select(config, key) is not None:
@@ -105,3 +164,16 @@ def build() -> Callable[..., torch.nn.Module]:
         return model.eval()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def refusals() -> dict[tuple[tuple[str, ...], str], str]:
+    """The sentence of each variant and role that do not go together."""
+    found = {(choice, role): refusal(choice, role) for choice in variants().values() for role in ROLES}
+    return {case: sentence for case, sentence in found.items() if sentence is not None}
+
+
+@pytest.fixture(scope="session")
+def filled(refusals: dict[tuple[tuple[str, ...], str], str]) -> dict[tuple[str, ...], set[str]]:
+    """The roles that each variant fills."""
+    return {choice: {role for role in ROLES if (choice, role) not in refusals} for choice in variants().values()}

@@ -39,8 +39,8 @@ def memory_of(batch: int, time: int, document: Tensor | None = None) -> Memory:
 
 @pytest.mark.parametrize("sizes", [[1] * 11, [4, 1, 3, 1, 2]], ids=["one", "uneven"])
 @pytest.mark.parametrize("document", [None, PACKED], ids=["whole", "packed"])
-def test_pieces_with_state_equal_one_pass(build, variant, sizes, document):
-    model = build(variant)
+def test_pieces_with_state_equal_one_pass(build, decoder, sizes, document):
+    model = build(decoder)
     inputs = ids(2, 11)
     whole = model(inputs, document).states
     pieces = in_chunks(model, sizes, inputs, document, None)
@@ -57,8 +57,8 @@ def test_pieces_with_state_and_memory_equal_one_pass(build, reader):
     )
 
 
-def test_a_call_without_documents_continues_document_1(build, variant):
-    model = build(variant)
+def test_a_call_without_documents_continues_document_1(build, decoder):
+    model = build(decoder)
     inputs = ids(2, 6)
     document = torch.tensor([[0, 0, 1], [1, 1, 1]])
     continued = torch.cat((document, torch.ones(2, 3, dtype=torch.long)), dim=1)
@@ -69,8 +69,8 @@ def test_a_call_without_documents_continues_document_1(build, variant):
     torch.testing.assert_close(late, model(inputs).states[:, 3:], **CLOSE)
 
 
-def test_state_is_nested_tuples_with_the_batch_first(build, variant):
-    model = build(variant)
+def test_state_is_nested_tuples_with_the_batch_first(build, decoder):
+    model = build(decoder)
     inputs, order = ids(3, 5), torch.tensor([2, 0, 2])
 
     def choose(state: State) -> State:
@@ -81,8 +81,8 @@ def test_state_is_nested_tuples_with_the_batch_first(build, variant):
     torch.testing.assert_close(chosen, model(inputs[order]).states[:, 4:], **CLOSE)
 
 
-def test_state_grows_where_the_model_says_so(build, variant):
-    model = build(variant)
+def test_state_grows_where_the_model_says_so(build, decoder):
+    model = build(decoder)
 
     def numel(state: State) -> int:
         return state.numel() if isinstance(state, Tensor) else sum(numel(part) for part in state)
@@ -92,8 +92,8 @@ def test_state_grows_where_the_model_says_so(build, variant):
 
 
 @pytest.mark.parametrize("time", [0, 3, 8])
-def test_changing_a_token_changes_no_causal_state_before_it(build, variant, time):
-    model = build(variant)
+def test_changing_a_token_changes_no_causal_state_before_it(build, decoder, time):
+    model = build(decoder)
     inputs = ids(2, 9)
     changed = inputs.clone()
     changed[:, time] = (changed[:, time] + 1) % VOCAB
@@ -102,8 +102,8 @@ def test_changing_a_token_changes_no_causal_state_before_it(build, variant, time
     assert (after[:, time] - before[:, time]).abs().max() > 1e-3
 
 
-def test_an_encoder_sees_both_sides(build, variant):
-    model = build(variant, causal=False)
+def test_an_encoder_sees_both_sides(build, encoder):
+    model = build(encoder, causal=False)
     inputs = ids(2, 9)
     changed = inputs.clone()
     changed[:, 4] = (changed[:, 4] + 1) % VOCAB
@@ -111,24 +111,22 @@ def test_an_encoder_sees_both_sides(build, variant):
     assert (difference[:, [3, 5]] > 1e-6).all()
 
 
-@pytest.mark.parametrize("causal", [True, False], ids=["causal", "encoder"])
-def test_padding_changes_nothing(build, variant, causal):
-    model = build(variant, causal=causal)
+def test_padding_changes_nothing(build, choice, alone):
+    model = build(choice, **alone)
     inputs = ids(2, 6)
-    alone = model(inputs).states
+    expected = model(inputs).states
     padded = ids(2, 11, seed=5)
     document = torch.zeros(2, 11, dtype=torch.long)
     for row, start in enumerate((0, 3)):  # padding on the right of one row, on both sides of the other
         padded[row, start : start + 6] = inputs[row]
         document[row, start : start + 6] = 1
     states = model(padded, document).states
-    torch.testing.assert_close(states[0, :6], alone[0], **CLOSE)
-    torch.testing.assert_close(states[1, 3:9], alone[1], **CLOSE)
+    torch.testing.assert_close(states[0, :6], expected[0], **CLOSE)
+    torch.testing.assert_close(states[1, 3:9], expected[1], **CLOSE)
 
 
-@pytest.mark.parametrize("causal", [True, False], ids=["causal", "encoder"])
-def test_packed_documents_equal_separate_ones(build, variant, causal):
-    model = build(variant, causal=causal)
+def test_packed_documents_equal_separate_ones(build, choice, alone):
+    model = build(choice, **alone)
     inputs = ids(2, 11)
     states = model(inputs, PACKED).states
     for row in range(2):
@@ -160,18 +158,17 @@ def test_padded_memory_is_not_seen(build, reader):
     assert (model(inputs, None, changed).states - model(inputs, None, memory).states).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("role", ["decoder", "encoder", "conditional"])
-def test_every_parameter_gets_a_gradient(build, reader, role):
-    model = build(reader, causal=role != "encoder", memory_dim=MEMORY_DIM if role == "conditional" else None).train()
-    memory = memory_of(2, 5) if role == "conditional" else None
+def test_every_parameter_gets_a_gradient(build, choice, role):
+    model = build(choice, **role).train()
+    memory = None if role["memory_dim"] is None else memory_of(2, 5)
     output = model(ids(2, 9), None, memory)
     (output.states * noise(*output.states.shape)).sum().backward()
     without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not without
 
 
-def test_features_are_taken_in_place_of_ids(build, variant):
-    model = build(variant)
+def test_features_are_taken_in_place_of_ids(build, choice, first):
+    model = build(choice, **first)
     inputs = ids(2, 9)
     embedded = model.embedding(inputs)
     torch.testing.assert_close(model(embedded).states, model(inputs).states)
@@ -196,22 +193,21 @@ def test_weights_sum_to_one_and_give_the_same_states(build, reader):
 
 
 @pytest.mark.parametrize("document", [None, PACKED], ids=["whole", "packed"])
-def test_bf16_autocast_stays_near_fp32(build, variant, document):
-    model = build(variant).train()
+def test_bf16_autocast_stays_near_fp32(build, choice, first, document):
+    model = build(choice, **first).train()
     inputs = ids(2, 11)
+    sizes = [6, 5] if first["causal"] else [11]
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        first = model(inputs[:, :6], None if document is None else document[:, :6])
-        rest = model(inputs[:, 6:], None if document is None else document[:, 6:], None, first.state)
-        mixed = torch.cat((first.states, rest.states), dim=1).float()
+        mixed = in_chunks(model, sizes, inputs, document, None).float()
         mixed.sum().backward()
     exact = model(inputs, document).states
     real = slice(None) if document is None else document != 0
     assert (mixed - exact)[real].pow(2).mean().sqrt() < 0.1 * exact[real].pow(2).mean().sqrt()
 
 
-def test_a_model_in_bf16_gives_bf16(build, reader):
-    model = build(reader, memory_dim=MEMORY_DIM).bfloat16()
-    memory = Memory(noise(2, 6, MEMORY_DIM).bfloat16())
+def test_a_model_in_bf16_gives_bf16(build, choice, most):
+    model = build(choice, **most).bfloat16()
+    memory = None if most["memory_dim"] is None else Memory(noise(2, 6, MEMORY_DIM).bfloat16())
     for document in (None, PACKED):
         for with_attention in (False, True):
             output = model(ids(2, 11), document, memory, with_attention=with_attention)
@@ -219,12 +215,12 @@ def test_a_model_in_bf16_gives_bf16(build, reader):
             assert output.states.isfinite().all()
 
 
-def test_two_layers_share_no_parameter(build, reader):
-    model = build(reader, memory_dim=MEMORY_DIM)
+def test_two_layers_share_no_parameter(build, choice, most):
+    model = build(choice, **most)
     names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
     assert len(names) == len(list(model.parameters()))
 
 
-def test_features_of_another_width_are_refused(build, variant):
+def test_features_of_another_width_are_refused(build, choice, first):
     with pytest.raises(ValueError, match=r"features are 5 wide, but model.dim=24"):
-        build(variant)(noise(2, 9, 5))
+        build(choice, **first)(noise(2, 9, 5))

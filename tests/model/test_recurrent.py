@@ -47,7 +47,15 @@ def test_attention_over_the_memory_is_that_of_luong(build):
 
 def test_init_range_bounds_every_weight():
     model = Recurrent(
-        vocab_size=37, causal=True, dim=8, num_layers=2, dropout=0.0, init_range=0.01, cell=Lstm, cross_attention=None
+        vocab_size=37,
+        causal=True,
+        dim=8,
+        num_layers=2,
+        dropout=0.0,
+        input_feeding=False,
+        init_range=0.01,
+        cell=Lstm,
+        cross_attention=None,
     )
     assert all(0.005 < parameter.abs().max() <= 0.01 for parameter in model.parameters())
 

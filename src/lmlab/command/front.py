@@ -114,9 +114,11 @@ def help_of(verb: str, config_name: str) -> str:
     flags = " [-m] [--cfg job] [--resolve]" if verb == "train" else ""
     lines = [f"usage: lmlab {verb} [group=option ...] [key=value ...]{flags}", "", VERBS[verb], ""]
     lines += ["Groups (group=option):", ""]
-    for group, options in tree.groups().items():
+    known = tree.groups()
+    for group, options in known.items():
         lines.append(f"  {group}")
         lines += [f"    {option:<16} {tree.describe(path)}" for option, path in options.items()]
+    lines += [f"  {place:<22} takes the options of {group}" for place, group in tree.places(known).items()]
     lines += ["", "Keys (key=value); lmlab train --cfg job shows those of the chosen parts as well:", ""]
     return "\n".join([*lines, *keys(config_name)]) + "\n"
 

@@ -1,6 +1,7 @@
 """model.params=5M: the width that gives a model so many parameters, and what a configuration costs to train."""
 
 import logging
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -34,8 +35,16 @@ def fix_size(config: DictConfig, vocab_size: int) -> None:
 
 def _multiple(config: DictConfig) -> int:
     """What the width must be divisible by: heads times a head width that kernels like; without heads, two directions."""
-    attention = config.model.get("attention")
-    return 8 * int(attention.num_heads) if attention is not None else 2
+    models = _models(config)
+    heads = [8 * int(model.attention.num_heads) for model in models if model.get("attention") is not None]
+    if len(models) > 1 and config.model.get("cross_attention") is not None:
+        heads.append(int(config.model.cross_attention.num_heads))
+    return math.lcm(2, *heads)
+
+
+def _models(config: DictConfig) -> list[DictConfig]:
+    """The model, and the models of which it consists."""
+    return [config.model, *(config.model[side] for side in configuration.SIDES if config.model.get(side) is not None)]
 
 
 def _parameters(config: DictConfig, vocab_size: int, dim: int, hidden: int | None) -> int:
@@ -46,8 +55,9 @@ def _parameters(config: DictConfig, vocab_size: int, dim: int, hidden: int | Non
 
 def _set_width(config: DictConfig, dim: int, hidden: int | None) -> None:
     config.model.dim = dim
-    if hidden is not None and config.model.get("feedforward") is not None:
-        config.model.feedforward.hidden_dim = hidden
+    for model in _models(config) if hidden is not None else ():
+        if model.get("feedforward") is not None:
+            model.feedforward.hidden_dim = hidden
 
 
 def on_meta(config: DictConfig, vocab_size: int) -> torch.nn.ModuleList:

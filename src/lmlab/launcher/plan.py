@@ -15,7 +15,6 @@ from lmlab.launcher.files import config_path
 from lmlab.launcher.space import Point
 from lmlab.launcher.table import Row, Table
 from lmlab.run import json_file
-from lmlab.tree import groups
 from lmlab.types import Mistake
 
 MOST_FAULTS = 10
@@ -46,9 +45,8 @@ class Planned:
     @property
     def varied(self) -> dict[str, Any]:
         """The values of what the point varies, as they stand in the configuration; of a group, its option."""
-        known = groups()
         return {
-            key: value if key.split("@")[0] in known else configuration.plain(OmegaConf.select(self.config, key))
+            key: value if configuration.options_of(key) else configuration.plain(OmegaConf.select(self.config, key))
             for key, value in self.point.varied.items()
         }
 
@@ -109,9 +107,8 @@ class Planner:
         return Planned(planned.point, int(seed), overrides, experiment, identity_of(experiment))
 
     def _compose(self, point: Point, seed: str | None) -> DictConfig:
-        known = groups()
-        chosen = [f"{key}={value}" for key, value in point.varied.items() if key.split("@")[0] in known]
-        values = [f"{key}={value}" for key, value in point.varied.items() if key.split("@")[0] not in known]
+        chosen = [f"{key}={value}" for key, value in point.varied.items() if configuration.options_of(key)]
+        values = [f"{key}={value}" for key, value in point.varied.items() if not configuration.options_of(key)]
         key = tuple(chosen)
         if key not in self._composed:
             self._composed[key] = configuration.compose([*self.constant, *chosen])

@@ -103,7 +103,7 @@ def read(overrides: Sequence[str], base: DictConfig) -> Space:
     typed: dict[str, list[str] | Interval] = {}
     constant: dict[str, str] = {}
     for override, text in zip(parsed, overrides):
-        key = override.get_key_element()
+        key = configuration.as_typed(override.get_key_element())
         typed.pop(key, None)  # of what is typed twice, the last counts
         constant.pop(key, None)
         if override.is_sweep_override():
@@ -140,7 +140,7 @@ def values_of(override: Override) -> list[str] | Interval:
         return _interval(override)
     values = list(dict.fromkeys(override.sweep_string_iterator()))
     if not values:
-        raise Mistake(f"{override.key_or_group} has no values: the sweep has no jobs")
+        raise Mistake(f"{configuration.as_typed(override.get_key_element())} has no values: the sweep has no jobs")
     return values
 
 

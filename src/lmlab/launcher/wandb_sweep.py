@@ -16,7 +16,7 @@ from lmlab.launcher.space import SEED, Interval, Space, read, written
 from lmlab.launcher.sweep import base_of, constants, kind_of_search, objectives
 from lmlab.run import json_file
 from lmlab.search.study import ETA
-from lmlab.tree import groups, leaves
+from lmlab.tree import leaves
 from lmlab.types import Mistake
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,8 @@ def logged(overrides: Sequence[str], base: DictConfig) -> list[str]:
 def _choices(overrides: Sequence[str]) -> dict[str, Any]:
     """Group -> option, but for the sweep."""
     chosen = configuration.compose(overrides, with_hydra=True).hydra.runtime.choices
-    return {group: option for group, option in chosen.items() if group in groups() and group != "sweep"}
+    typed = {configuration.as_typed(group): option for group, option in chosen.items()}
+    return {group: option for group, option in typed.items() if configuration.options_of(group) and group != "sweep"}
 
 
 def _values(overrides: Sequence[str]) -> dict[str, Any]:

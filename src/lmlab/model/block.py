@@ -38,7 +38,7 @@ class Block(nn.Module):
         self,
         states: Float[Tensor, "batch time dim"],
         mask: Mask,
-        cache: tuple[Tensor, Tensor] | None,
+        cache: tuple[Tensor, ...] | None,
         scene: "Scene",
     ) -> "Step":
         inputs = self.attention_branch.enter(states)
@@ -69,7 +69,7 @@ class Step(NamedTuple):
     """What a layer makes of its inputs."""
 
     states: Tensor
-    cache: tuple[Tensor, Tensor]
+    cache: tuple[Tensor, ...]
     weights: Tensor | None
     cross_weights: Tensor | None
 

@@ -106,8 +106,8 @@ class Heads(nn.Module):
         return "query", order
 
     def _by_head(self, states: Tensor) -> Tensor:
-        batch, time, _ = states.shape
-        return states.view(batch, time, -1, self.head_dim)
+        batch, time, width = states.shape  # of no positions as well, where -1 would be ambiguous
+        return states.view(batch, time, width // self.head_dim, self.head_dim)
 
 
 def extend(
