@@ -102,6 +102,7 @@ NEEDS = {
     "batch=streams": ["model=lstm"],
     "tokenizer=unigram": ["tokenizer.vocab_size=60"],
     "schedule=plateau": ["trainer.val_check_interval=1"],
+    "tokenizer=pretrained": ["tokenizer.path={pretrained}"],
 }
 
 
@@ -121,12 +122,13 @@ def test_every_option_composes_and_every_key_of_it_is_taken(choice):
 
 
 @pytest.mark.parametrize("choice", TRAINED)
-def test_every_option_trains_two_steps(choice, tiny, capsys):
+def test_every_option_trains_two_steps(choice, tiny, pretrained, capsys):
     small = [word for word in tiny() if word.split("=")[0] != choice.split("=")[0]]
     placed = [word for word in in_place(choice) if word not in small]
     model = config.compose(placed).model
     small += ["model.attention.num_heads=4"] if "attention" in model else []
-    code = cli.run(["train", *small, *placed, *NEEDS.get(choice, []), "fresh=true"])
+    needed = [word.format(pretrained=pretrained) for word in NEEDS.get(choice, [])]
+    code = cli.run(["train", *small, *placed, *needed, "fresh=true"])
     said = capsys.readouterr()
     if refusal := refusal_as_decoder(placed):  # a model that is none on its own
         assert code == 2

@@ -19,7 +19,7 @@ from hydra.utils import get_class, get_object, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from lmlab.tree import group_of, groups, is_optional, parents_of, places, roots
+from lmlab.tree import group_of, groups, is_optional, option_keys, parents_of, places, roots
 from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
@@ -58,6 +58,8 @@ def compose(
         try:
             composed = _composed(config_name, _lines(parsed), with_hydra)
             _report(fault for override in chosen for fault in _elsewhere_faults(override, composed))
+            for override in chosen:
+                _drop_leftovers(composed, override, known, parsed)
             return composed
         except Mistake:  # a key that is not there, as Hydra says it: say it better
             _check_keys(parsed, chosen, known, config_name, verb)
@@ -88,6 +90,23 @@ def _composed(config_name: str, overrides: list[str], with_hydra: bool = False) 
         if place := re.search(r"Could not override '([^']+)'", str(error)):
             raise Mistake(_without_place(as_typed(place[1]), config_name)) from error
         raise Mistake(one_line(error)) from error
+
+
+def _drop_leftovers(
+    config: DictConfig, override: Override, known: dict[str, dict[str, Path]], typed: Sequence[Override]
+) -> None:
+    """A preset's values for its part, which the part chosen instead does not know: model=gpt2 model/position=alibi."""
+    group, _, package = override.get_key_element().partition("@")
+    place, option = package or group.replace("/", "."), override.value()
+    block = OmegaConf.select(config, place)
+    if "." not in place or not isinstance(block, DictConfig) or not isinstance(option, str):
+        return
+    taken = {key.removeprefix(f"{place}.").split(".")[0] for key in option_keys(group, option, known, f"{place}.")}
+    own = {line.key_or_group.removeprefix(f"{place}.").split(".")[0] for line in typed}
+    with open_dict(block):
+        for name in [str(key) for key in block]:
+            if not name.startswith("_") and name not in taken and name not in own:
+                del block[name]
 
 
 def _without_place(part: str, config_name: str) -> str:

@@ -12,12 +12,13 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from lmlab import config as configuration
-from lmlab.exchange.architecture import Architecture, Described, Keys, by_type, complete
+from lmlab.exchange.architecture import Architecture, Described, Keys, Role, by_type, complete
 from lmlab.exchange.bert import Bert
 from lmlab.exchange.folder import CONFIG, Folder
 from lmlab.exchange.gpt2 import Gpt2
 from lmlab.exchange.llama import Llama
 from lmlab.exchange.qwen3 import Qwen3
+from lmlab.exchange.t5 import T5
 from lmlab.exchange.tensors import to_ours
 from lmlab.model.feedforward.width import width
 from lmlab.tokenizer.trained import TOKENIZER
@@ -26,7 +27,7 @@ from lmlab.values import shown
 
 log = logging.getLogger(__name__)
 
-ARCHITECTURES: tuple[Architecture, ...] = (Gpt2(), Bert(), Llama(), Qwen3())
+ARCHITECTURES: tuple[Architecture, ...] = (Gpt2(), Bert(), Llama(), Qwen3(), T5())
 
 WITHOUT_EFFECT = ("_partial_", "dropout", "init_std", "init_range", "params", "expansion", "backend")
 """Last parts of keys that change nothing of what trained weights compute."""
@@ -110,10 +111,11 @@ def keys_of(architecture: Architecture, theirs: Mapping[str, Any]) -> Keys:
 
 
 def described(config: DictConfig, *, causal: bool, vocab_size: int, eos: int) -> Described:
-    """What a config.json says of a run."""
+    """What a config.json says of a run, whose task wants a decoder (causal) or an encoder."""
     model, head = filled(configuration.plain(config.model)), configuration.plain(config.head)
     length = int(config.batch.seq_len)
-    return Described(model=model, head=head, causal=causal, vocab_size=vocab_size, eos=eos, length=length)
+    role: Role = "pair" if "encoder" in model else "decoder" if causal else "encoder"
+    return Described(model=model, head=head, role=role, vocab_size=vocab_size, eos=eos, length=length)
 
 
 def architecture_for(config: DictConfig, about: Described) -> tuple[Architecture, dict[str, Any]]:
@@ -122,12 +124,13 @@ def architecture_for(config: DictConfig, about: Described) -> tuple[Architecture
     Raises:
         Mistake: where there is none, with the choices that the nearest has no place for.
     """
-    if not str(about.model["_target_"]).endswith(".Transformer"):
-        kind = str(about.model["_target_"]).rpartition(".")[2]
-        raise Mistake(f"format=huggingface has no architecture for a {kind}; it takes Transformers such as model=gpt2")
+    for part in [about.model[side] for side in ("encoder", "decoder") if side in about.model] or [about.model]:
+        kind = str(part["_target_"]).rpartition(".")[2]
+        if kind != "Transformer":
+            raise Mistake(f"format=huggingface has no architecture for a {kind}; it takes Transformers such as model=gpt2")
     found: list[tuple[list[str], Architecture, dict[str, Any]]] = []
     for architecture in ARCHITECTURES:
-        if architecture.causal == about.causal:
+        if architecture.role == about.role:
             theirs = complete(architecture, architecture.config(about))
             differing = differences(flat(config), wanted(keys_of(architecture, theirs)))
             reasons = [f"{key}={_spoken(ours)} (it has {_spoken(other)})" for key, ours, other in differing]
@@ -184,10 +187,11 @@ def filled(model: Any) -> Any:
     """A block of the model with null replaced by what it stands for."""
     if isinstance(model, dict):
         model = {key: filled(value) if isinstance(value, dict) else value for key, value in model.items()}
-        dim, attention, feedforward = model.get("dim"), model.get("attention"), model.get("feedforward")
-        if attention is not None and attention.get("num_heads"):
-            attention["num_kv_heads"] = attention.get("num_kv_heads") or attention["num_heads"]
-            attention["head_dim"] = attention.get("head_dim") or dim // attention["num_heads"]
+        dim, feedforward = model.get("dim"), model.get("feedforward")
+        for attention in (model.get("attention"), model.get("cross_attention")):
+            if attention is not None and "num_heads" in attention:
+                attention["num_kv_heads"] = attention.get("num_kv_heads") or attention["num_heads"]
+                attention["head_dim"] = attention.get("head_dim") or dim // attention["num_heads"]
         if feedforward is not None and "hidden_dim" in feedforward:
             hidden, expansion = feedforward["hidden_dim"], feedforward["expansion"]
             feedforward["hidden_dim"] = width(dim=dim, expansion=expansion, hidden_dim=hidden)
@@ -204,11 +208,12 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """Keys with their values in two configurations; of parts that are other parts the choice alone."""
+    unused = "model.encoder.cross_attention" if "model.encoder._target_" in theirs else "model.cross_attention"
     found: list[tuple[str, Any, Any]] = []
     for key in sorted({*ours, *theirs}, key=_parts_first):
         one, other = ours.get(key), theirs.get(key)
         is_same = one == other or not (one or other)  # null, false and a key that is younger than the run
-        if not is_same and not key.startswith("model.cross_attention") and not _is_within(key, found):
+        if not is_same and not key.startswith(unused) and not _is_within(key, found):
             found.append((key.removesuffix("._target_"), one, other))
     return [row for row in found if row[0] != "head" or _is_token_head(row[1])]
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from lmlab.exchange.tensors import Rule
 from lmlab.types import Mistake
+
+Role = Literal["decoder", "encoder", "pair"]
+"""What a model is to its task; a pair is an encoder with the decoder that reads it."""
 
 Keys = dict[str, Any]
 """What one types to get a model: choices (`model/feedforward`) and values (`model.dim`), from left to right."""
@@ -18,7 +21,7 @@ class Described:
     model: Mapping[str, Any]
     """The composed configuration's block, with each part's width filled in (see lmlab.command.pretrained)."""
     head: Mapping[str, Any]
-    causal: bool
+    role: Role
     vocab_size: int
     eos: int
     length: int
@@ -31,8 +34,7 @@ class Architecture(Protocol):
 
     title: str
     """As its paper calls it."""
-    causal: bool
-    """Whether it is a decoder."""
+    role: Role
     model_type: str
     """As config.json calls it."""
     defaults: Mapping[str, Any]

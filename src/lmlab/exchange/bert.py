@@ -7,7 +7,7 @@ read, and written back as zero. The pooler and the next-sentence head are left o
 from collections.abc import Mapping
 from typing import Any
 
-from lmlab.exchange.architecture import Described, Keys
+from lmlab.exchange.architecture import Described, Keys, Role
 from lmlab.exchange.tensors import Folded, Joined, Rule, Same
 
 EMBEDDINGS, HEAD = "bert.embeddings", "cls.predictions"
@@ -30,7 +30,7 @@ class Bert:
     """`BertForMaskedLM`."""
 
     title = "BERT"
-    causal = False
+    role: Role = "encoder"
     model_type = "bert"
     prefix = "bert."
     defaults: Mapping[str, Any] = {

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lmlab.exchange.architecture import Described, Keys, activation_of, feedforward_of
+from lmlab.exchange.architecture import Described, Keys, Role, activation_of, feedforward_of
 from lmlab.exchange.tensors import Rule, Same
 
 LINEAR = {
@@ -20,7 +20,7 @@ class Gpt2:
     """`GPT2LMHeadModel`."""
 
     title = "GPT-2"
-    causal = True
+    role: Role = "decoder"
     model_type = "gpt2"
     prefix = "transformer."
     defaults: Mapping[str, Any] = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lmlab.exchange.architecture import Described, Keys
+from lmlab.exchange.architecture import Described, Keys, Role
 from lmlab.exchange.tensors import Joined, Rule, Same
 from lmlab.types import Mistake
 
@@ -14,7 +14,7 @@ class Llama:
     """`LlamaForCausalLM`."""
 
     title = "Llama"
-    causal = True
+    role: Role = "decoder"
     model_type = "llama"
     prefix = "model."
     defaults: Mapping[str, Any] = {

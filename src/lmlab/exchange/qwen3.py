@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lmlab.exchange import llama
-from lmlab.exchange.architecture import Described, Keys
+from lmlab.exchange.architecture import Described, Keys, Role
 from lmlab.exchange.tensors import Rule, Same
 
 
@@ -12,7 +12,7 @@ class Qwen3:
     """`Qwen3ForCausalLM`."""
 
     title = "Qwen3"
-    causal = True
+    role: Role = "decoder"
     model_type = "qwen3"
     prefix = "model."
     defaults: Mapping[str, Any] = {"num_key_value_heads": 32, "head_dim": 128, "tie_word_embeddings": False}
