@@ -19,7 +19,7 @@ from hydra.utils import get_class, get_object, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from lmlab.tree import group_of, groups, is_optional, option_keys, parents_of, places, roots
+from lmlab.tree import group_of, groups, is_optional, names, parents_of, places, roots
 from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
@@ -28,7 +28,10 @@ OPTIONAL_TEXT = (
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""
 
-TEXT = ("prompt", "word", "analogy", "checkpoint", "output_dir", "sweep.dir", "samples.prompt", "tokenizer.path", *OPTIONAL_TEXT)
+TEXT = (
+    "prompt", "word", "analogy", "checkpoint", "output_dir", "sweep.dir", "samples.prompt", "tokenizer.path",
+    *OPTIONAL_TEXT,
+)  # fmt: skip
 """Keys whose value is plain text, taken as it is typed; `null` is a word like others where no null may stand."""
 
 NOT_FOR_CONSTRUCTOR = {
@@ -101,12 +104,12 @@ def _drop_leftovers(
     block = OmegaConf.select(config, place)
     if "." not in place or not isinstance(block, DictConfig) or not isinstance(option, str):
         return
-    taken = {key.removeprefix(f"{place}.").split(".")[0] for key in option_keys(group, option, known, f"{place}.")}
+    taken = {*names(group, option, known)}
     own = {line.key_or_group.removeprefix(f"{place}.").split(".")[0] for line in typed}
     with open_dict(block):
-        for name in [str(key) for key in block]:
-            if not name.startswith("_") and name not in taken and name not in own:
-                del block[name]
+        for key in [str(key) for key in block]:
+            if not key.startswith("_") and key not in taken and key not in own:
+                del block[key]
 
 
 def _without_place(part: str, config_name: str) -> str:

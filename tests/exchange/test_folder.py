@@ -64,7 +64,10 @@ def test_a_pretrained_model_goes_on_training_and_comes_back(folder, train, tmp_p
         after = AutoModelForCausalLM.from_pretrained(place).eval()(ids).logits
         torch.testing.assert_close(after, logits, atol=1e-5, rtol=1e-5)
         theirs = AutoTokenizer.from_pretrained(place)
-        assert (theirs.eos_token, theirs("the cat, 世界")["input_ids"]) == ("<|end|>", tokenizer.encode("the cat, 世界"))
+        assert (theirs.eos_token, theirs("the cat, 世界")["input_ids"]) == (
+            "<|end|>",
+            tokenizer.encode("the cat, 世界"),
+        )
 
 
 def sharded(folder):
@@ -83,7 +86,9 @@ def test_a_sharded_folder_holds_the_same(folder, whole, train, tmp_path):
     assert train(folder, *GPT2, "optimizer=sgd", "optimizer.lr=1e-9") == 0
     task, _ = lmlab.load("latest")
     theirs = load_file(whole / "model.safetensors")
-    torch.testing.assert_close(task.model.embedding.weight.detach(), theirs["transformer.wte.weight"], atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        task.model.embedding.weight.detach(), theirs["transformer.wte.weight"], atol=1e-6, rtol=0
+    )
 
 
 def without(name):
@@ -159,7 +164,10 @@ def test_another_model_is_refused_with_the_command_line_that_fits(folder, train,
     ("choice", "said"),
     [
         (["model=lstm"], "has no architecture for a Recurrent"),
-        (["model=gpt2", "model/position=alibi", "model.attention.num_heads=2"], "GPT-2, has no place for model.position=alibi (it has learned)"),
+        (
+            ["model=gpt2", "model/position=alibi", "model.attention.num_heads=2"],
+            "GPT-2, has no place for model.position=alibi (it has learned)",
+        ),
     ],
 )
 def test_a_model_without_a_place_there_is_refused_with_the_choice_that_forces_it(choice, said, tiny, tmp_path, capsys):

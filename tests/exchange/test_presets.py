@@ -103,3 +103,15 @@ def test_logits_are_those_of_transformers_and_written_back_as_well(name, tmp_pat
     assert not any(report.values()), report
     torch.testing.assert_close(their_logits(again.eval(), ids), expected, **CLOSE)
     torch.testing.assert_close(logits(loaded(tmp_path / "out")[1], ids), expected, **CLOSE)
+
+
+def test_a_model_without_biases_is_written_with_zeros(tmp_path):
+    config = configuration.compose(["model=nanogpt", "model.dim=24", "model.num_layers=1", "batch.seq_len=16"])
+    torch.manual_seed(0)
+    model = configuration.build(config, "model")(vocab_size=VOCAB, causal=True)
+    head = configuration.build(config, "head")(dim=24, vocab_size=VOCAB, embedding=model.embedding)
+    ours, ids = Decoder(model, head).eval(), torch.randint(VOCAB, (2, 11))
+    architecture, content = architecture_for(config, described(config, causal=True, vocab_size=VOCAB, eos=2))
+    write(tmp_path, content, to_theirs(architecture.rules(content), ours.state_dict()), {}, {})
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()
+    torch.testing.assert_close(theirs(ids).logits, logits(ours, ids), **CLOSE)

@@ -38,7 +38,15 @@ def gpt2_from(model: nn.Module) -> nn.Module:
 
 def test_a_decoder_equals_gpt2_of_transformers(build):
     model = build(GPT2)
-    head = NextToken(dim=24, vocab_size=37, embedding=model.embedding, tie_weights=True, bias=False, scale_states=False, init_range=None)
+    head = NextToken(
+        dim=24,
+        vocab_size=37,
+        embedding=model.embedding,
+        tie_weights=True,
+        bias=False,
+        scale_states=False,
+        init_range=None,
+    )
     theirs = gpt2_from(model)
     inputs = torch.randint(37, (2, 11))
     logits = head(model(inputs).states)

@@ -46,7 +46,9 @@ def elsewhere() -> tempfile.TemporaryDirectory[str]:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, level])
     tokenizer.decoder = decoders.ByteLevel()
     letters = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=["<eos>"], initial_alphabet=letters, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=["<eos>"], initial_alphabet=letters, show_progress=False
+    )
     tokenizer.train_from_iterator(["one. two!\n\n three.\n"] * 5 + TEXTS * 3, trainer)
     tokenizer.save(f"{folder.name}/tokenizer.json")
     Path(folder.name, "config.json").write_text('{"vocab_size": 403}')

@@ -86,7 +86,9 @@ def _check(
     if vocab_size != theirs["vocab_size"]:
         reasons.append(f"{vocab_size} tokens ({theirs['vocab_size']} there)")
     elif not is_own:
-        log.warning("tokenizer: the weights were trained on the ids of another; tokenizer=pretrained takes a folder's own")
+        log.warning(
+            "tokenizer: the weights were trained on the ids of another; tokenizer=pretrained takes a folder's own"
+        )
     if not reasons:
         return
     line = shortest(keys)
@@ -127,17 +129,25 @@ def architecture_for(config: DictConfig, about: Described) -> tuple[Architecture
     for part in [about.model[side] for side in ("encoder", "decoder") if side in about.model] or [about.model]:
         kind = str(part["_target_"]).rpartition(".")[2]
         if kind != "Transformer":
-            raise Mistake(f"format=huggingface has no architecture for a {kind}; it takes Transformers such as model=gpt2")
+            raise Mistake(
+                f"format=huggingface has no architecture for a {kind}; it takes Transformers such as model=gpt2"
+            )
     found: list[tuple[list[str], Architecture, dict[str, Any]]] = []
     for architecture in ARCHITECTURES:
         if architecture.role == about.role:
             theirs = complete(architecture, architecture.config(about))
             differing = differences(flat(config), wanted(keys_of(architecture, theirs)))
-            reasons = [f"{key}={_spoken(ours)} (it has {_spoken(other)})" for key, ours, other in differing]
+            reasons = [
+                f"{key}={_spoken(ours)} (it has {_spoken(other)})"
+                for key, ours, other in differing
+                if not (key in architecture.zeros and other)
+            ]
             found.append((reasons, architecture, theirs))
     reasons, nearest, theirs = min(found, key=lambda one: len(one[0]))
     if reasons:
-        raise Mistake(f"format=huggingface: the nearest architecture, {nearest.title}, has no place for {', '.join(reasons)}")
+        raise Mistake(
+            f"format=huggingface: the nearest architecture, {nearest.title}, has no place for {', '.join(reasons)}"
+        )
     return nearest, theirs
 
 

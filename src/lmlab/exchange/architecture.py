@@ -41,6 +41,8 @@ class Architecture(Protocol):
     """What config.json leaves out."""
     fixed: Mapping[str, Any]
     """What config.json may say one thing of only, because lmlab's model has nothing else."""
+    zeros: tuple[str, ...]
+    """Keys of lmlab's that may be false where the architecture has true: what is missing is written as zero."""
     prefix: str
     """Before the name of each of the model's tensors but the head's, where the file holds the head."""
 

@@ -32,6 +32,7 @@ class Bert:
     title = "BERT"
     role: Role = "encoder"
     model_type = "bert"
+    zeros: tuple[str, ...] = ("model.attention.bias", "model.feedforward.bias", "model.norm.bias")
     prefix = "bert."
     defaults: Mapping[str, Any] = {
         "layer_norm_eps": 1e-12,

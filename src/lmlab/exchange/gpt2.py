@@ -22,6 +22,7 @@ class Gpt2:
     title = "GPT-2"
     role: Role = "decoder"
     model_type = "gpt2"
+    zeros: tuple[str, ...] = ("model.attention.bias", "model.feedforward.bias", "model.norm.bias")
     prefix = "transformer."
     defaults: Mapping[str, Any] = {
         "n_inner": None,

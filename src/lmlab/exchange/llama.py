@@ -16,6 +16,7 @@ class Llama:
     title = "Llama"
     role: Role = "decoder"
     model_type = "llama"
+    zeros: tuple[str, ...] = ()
     prefix = "model."
     defaults: Mapping[str, Any] = {
         "num_key_value_heads": None,

@@ -14,6 +14,7 @@ class Qwen3:
     title = "Qwen3"
     role: Role = "decoder"
     model_type = "qwen3"
+    zeros: tuple[str, ...] = ()
     prefix = "model."
     defaults: Mapping[str, Any] = {"num_key_value_heads": 32, "head_dim": 128, "tie_word_embeddings": False}
     fixed: Mapping[str, Any] = {

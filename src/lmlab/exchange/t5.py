@@ -15,6 +15,7 @@ class T5:
     title = "T5"
     role: Role = "pair"
     model_type = "t5"
+    zeros: tuple[str, ...] = ()
     prefix = ""
     defaults: Mapping[str, Any] = {
         "num_decoder_layers": None,

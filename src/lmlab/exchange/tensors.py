@@ -96,12 +96,17 @@ def to_ours(rules: Sequence[Rule], tensors: Mapping[str, Tensor]) -> dict[str, T
 
 
 def to_theirs(rules: Sequence[Rule], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Their tensors, by their names."""
-    return {
-        name: part
-        for rule in rules
-        for name, part in zip(rule.theirs, rule.write(tensors[rule.ours]), strict=True)
-    }
+    """Their tensors, by their names; a bias that our model does without is zero."""
+    found = {}
+    for rule in rules:
+        tensor = tensors[rule.ours] if rule.ours in tensors else _no_bias(rule.ours, tensors)
+        found.update(zip(rule.theirs, rule.write(tensor), strict=True))
+    return found
+
+
+def _no_bias(name: str, tensors: Mapping[str, Tensor]) -> Tensor:
+    weight = tensors[f"{name.removesuffix('.bias')}.weight"]
+    return weight.new_zeros(weight.shape[0])
 
 
 def _some(names: Sequence[str]) -> str:

@@ -33,9 +33,7 @@ class Trained:
         self.vocab_size: int = tokenizer.get_vocab_size()
         eos = tokenizer.token_to_id(end or EOS)
         if eos is None:
-            raise Mistake(
-                f"this {TOKENIZER} has no {end or EOS}, which ends every document; train one: tokenizer=bpe"
-            )
+            raise Mistake(f"this {TOKENIZER} has no {end or EOS}, which ends every document; train one: tokenizer=bpe")
         self.eos: int = eos
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -10,7 +10,15 @@ from lmlab.model.attention.cosine import Cosine
 from lmlab.model.attention.general import General
 from lmlab.types import Mask
 
-KEYS = {"dim": 8, "num_heads": 2, "num_kv_heads": None, "head_dim": None, "bias": False, "dropout": 0.0, "qk_norm": False}
+KEYS = {
+    "dim": 8,
+    "num_heads": 2,
+    "num_kv_heads": None,
+    "head_dim": None,
+    "bias": False,
+    "dropout": 0.0,
+    "qk_norm": False,
+}
 
 
 def general(part, head, q, k):
