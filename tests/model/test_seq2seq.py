@@ -9,6 +9,8 @@ from torch import nn
 
 from lmlab import config as configuration
 from lmlab import values
+from lmlab.budget.parameters import count
+from lmlab.command.size import fix_size, on_meta
 from lmlab.decoding.loop import generate
 from lmlab.decoding.sample import greedy
 from lmlab.types import Conditional, Memory, Mistake
@@ -295,3 +297,13 @@ def test_the_first_place_of_a_padded_source_starts_the_decoder():
     started = model.start(memory)[0][0]
     torch.testing.assert_close(started[0], model.start(Memory(memory.states[:1, 2:]))[0][0][0], **CLOSE)
     torch.testing.assert_close(started[1], model.start(Memory(memory.states[1:]))[0][0][0], **CLOSE)
+
+
+@pytest.mark.parametrize("sides", ["lstm", "transformer"])
+def test_a_number_of_parameters_sets_the_width_of_both_sides(sides):
+    config = configuration.compose(
+        ["model=seq2seq", f"model/encoder={sides}", f"model/decoder={sides}", "model.params=500k", "model.num_layers=1"]
+    )
+    fix_size(config, 200)
+    assert config.model.encoder.dim == config.model.decoder.dim == config.model.dim
+    assert abs(count(on_meta(config, 200)) / 500_000 - 1) < 0.01
