@@ -30,7 +30,7 @@ CHOICES = [
     ("model=seq2seq", "model/cross_attention=none", "model.reverse_source=true"),
     ("model=seq2seq", "model/encoder=transformer", "model/decoder=transformer", "model.tie_embeddings=true"),
     ("model=seq2seq", "model/encoder=transformer", "model.causal_encoder=true", "model/start=projection"),
-    ("model=luong2015", "model/cross_attention=dot"),
+    ("model=luong2015", "model/cross_attention=local", "model/cross_attention/score=dot"),
 ]
 
 
