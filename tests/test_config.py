@@ -101,6 +101,57 @@ def test_a_paper_changes_the_parts_and_what_is_typed_wins():
     assert made.schedule._target_ == "lmlab.schedule.step.Step"
 
 
+PAIR = ("model=seq2seq", "model/encoder=gru", "model/decoder=transformer", "model/cross_attention=dot")
+
+
+def parts(*overrides):
+    model = config.compose(overrides).model
+    return [node and node._target_.rpartition(".")[2] for node in (model.encoder, model.decoder, model.cross_attention)]
+
+
+def test_a_part_is_chosen_by_the_place_where_it_stands():
+    assert parts(*PAIR) == ["Recurrent", "Transformer", "Dot"]
+    assert parts(*(word.replace("/", ".") for word in PAIR)) == ["Recurrent", "Transformer", "Dot"]
+    assert parts("model=seq2seq", "model@model.decoder=transformer")[1] == "Transformer"
+    made = config.compose([*PAIR, "model/encoder/cell=rnn", "model.cross_attention.num_heads=2", "model.dim=24"]).model
+    assert made.encoder.cell._target_.endswith("Rnn")
+    assert (made.decoder.cross_attention.num_heads, made.encoder.dim, made.decoder.dim) == (2, 24, 24)
+    assert config.compose(["model/cross_attention=dot"]).model.cross_attention._target_.endswith("Dot")
+
+
+@pytest.mark.parametrize(
+    "typed", ["model/cross_attention=none", "model.cross_attention=null", "~model/cross_attention"]
+)
+@pytest.mark.parametrize("model", ["seq2seq", "luong2015", "lstm"])
+def test_a_part_that_one_can_do_without_is_taken_away(typed, model):
+    assert config.compose([f"model={model}", typed]).model.cross_attention is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("model/encoder=lsmt", r"there is no model/encoder=lsmt; did you mean lstm\? lmlab list model/encoder"),
+        ("model/cross_attention=nune", "there is no model/cross_attention=nune; did you mean none"),
+        ("model/encodr=lstm", "did you mean model/encoder"),
+        ("model/cross_atention=dot", "did you mean model/cross_attention"),
+        ("model/encoder=none", "there is no model/encoder=none"),
+        ("~model/decoder", "model/decoder cannot be taken away"),
+        ("model/encoder/pattern=full", "model/encoder/pattern has no place here: .* model/encoder=transformer has it"),
+        ("model/decoder/cross_attention=dot", "is chosen for the whole model: model/cross_attention=dot"),
+        ("+model/decoder=lstm", "a choice is written without +"),
+        ("model/decoder=lstm,gru", "model/decoder=lstm,gru means several experiments"),
+    ],
+)
+def test_a_part_that_is_not_there_is_answered_by_the_place_that_was_typed(typed, said):
+    with pytest.raises(Mistake, match=said.replace("+", r"\+")):
+        config.compose(["model=seq2seq", typed])
+
+
+def test_a_place_that_another_model_has_names_that_model():
+    with pytest.raises(Mistake, match="model=seq2seq has it"):
+        config.compose(["model/encoder=lstm"])
+
+
 @pytest.mark.parametrize("typed", ["logger=none", "logger=null", "logger=[]", "~logger"])
 def test_no_logger_is_written_in_every_way_that_one_tries(typed):
     assert not config.compose([typed]).get("logger")
@@ -185,6 +236,14 @@ def test_what_was_printed_composes_the_same_again(capsys, tmp_path):
 def jobs(*overrides):
     """The command lines of a sweep's jobs, what varies last."""
     return list(space.read(overrides, config.compose([])).command_lines())
+
+
+def test_a_sweep_varies_a_part_by_its_place():
+    assert jobs("model=seq2seq", "model/decoder=lstm,transformer", "model/cross_attention=none,dot") == [
+        ["model=seq2seq", f"model/decoder={decoder}", f"model/cross_attention={score}"]
+        for decoder in ("lstm", "transformer")
+        for score in ("none", "dot")
+    ]
 
 
 def test_a_sweep_is_the_product_of_its_choices_the_last_varying_fastest_and_the_seed_inmost():

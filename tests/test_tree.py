@@ -97,6 +97,8 @@ def test_list_shows_groups_and_options(capsys):
     out = capsys.readouterr().out
     assert {line.split()[0] for line in out.splitlines()} == set(tree.groups()["model/position"])
     assert "ALiBi" in out
+    assert cli.run(["list", "model/cross_attention"]) == 0
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == set(tree.groups()["model/attention"])
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,10 @@ def test_list_shows_groups_and_options(capsys):
         ("lmlab train model/attention=sc", ["model/attention=scaled_dot"]),
         ("lmlab train model=lstm model.c", ["model.cross_attention.num_heads="]),
         ("lmlab train data=text data.pa", ["data.path="]),
+        ("lmlab train model=seq2seq model/enc", ["model/encoder="]),
+        ("lmlab train model=seq2seq model/decoder=tr", ["model/decoder=transformer"]),
+        ("lmlab train model=seq2seq model/decoder=transformer model.decoder.f", ["model.decoder.feedforward."]),
+        ("lmlab list model/cr", ["model/cross_attention"]),
         ("lmlab train trainer.max_s", ["trainer.max_steps="]),
         ("lmlab train paper=zar", ["paper=zaremba2014/small"]),
         ("lmlab reproduce ", ["karpathy2022/shakespeare_cpu"]),
@@ -136,7 +142,9 @@ def test_completion_offers_no_key_of_another_choice():
     assert not {"model.norm_first=", "model.attention.num_heads="} & set(offered)
 
 
-@pytest.mark.parametrize("choice", ["model=transformer", "model=gru", "data=ptb", "optimizer=adagrad"])
+@pytest.mark.parametrize(
+    "choice", ["model=transformer", "model=gru", "model=seq2seq", "model=luong2015", "data=ptb", "optimizer=adagrad"]
+)
 def test_completion_offers_the_keys_that_there_are(choice):
     made = set(config.dotted(config.compose([choice, "logger=none"])))
     offered = set(tree.keys("train", [choice]))

@@ -45,6 +45,8 @@ lmlab VERB --help says more. Exit codes: 0 done, 1 failed, 2 a mistake in the co
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point of the `lmlab` command."""
+    if "NODE_RANK" in os.environ:  # the loss of another machine is said in a sentence, not in torch's stack
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     gc.set_threshold(20_000)  # Python's 700 costs a fifth of the seconds in which torch and Lightning are imported
     sys.path.append(os.getcwd())  # a `_target_` in the user's ./conf may name a module of their own beside it
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))

@@ -63,6 +63,7 @@ def compose(
             _report(fault for override in chosen for fault in _elsewhere_faults(override, composed))
             for override in chosen:
                 _drop_leftovers(composed, override, known, parsed)
+            _take_away(chosen, composed)
             return composed
         except Mistake:  # a key that is not there, as Hydra says it: say it better
             _check_keys(parsed, chosen, known, config_name, verb)
@@ -175,8 +176,9 @@ def with_slashes(override: str) -> str:
     place = key.replace(".", "/")
     if place == key or not re.fullmatch(r"[A-Za-z]\w*(,[A-Za-z]\w*)*", value):
         return override
-    options = [*options_of(place), *(["none", "null"] if is_optional(place, groups(), places()) else [])]
-    return f"{place}={value}" if all(option in options for option in value.split(",")) else override
+    options = options_of(place)
+    is_choice = options and all(option in options or _is_none(place, option) for option in value.split(","))
+    return f"{place}={value}" if is_choice else override
 
 
 def without_null(override: str) -> str:
@@ -184,10 +186,16 @@ def without_null(override: str) -> str:
     place, _, value = override.partition("=")
     if override.startswith("~") and options_of(override[1:]):
         place, value = override[1:], "null"
-    options = options_of(place)
-    if not options or (value != "null" and not (value == "none" and is_optional(place, groups(), places()))):
+    if value not in ("null", "none") or not (options := options_of(place)):
         return override
-    return f"{place}=none" if "none" in options else f"~{place}"
+    if "none" in options:
+        return f"{place}=none"
+    return f"~{place}" if value == "null" or _is_none(place, value) else override
+
+
+def _is_none(place: str, value: str) -> bool:
+    """Whether the value takes away a part that one can do without."""
+    return value in ("none", "null") and is_optional(place, known := groups(), places(known))
 
 
 def options_of(place: str) -> dict[str, Path]:
@@ -267,11 +275,20 @@ def _group_faults(override: Override, known: dict[str, dict[str, Path]]) -> list
         return [f"{place} cannot be taken away; choose one: lmlab list {place} shows them all"]
     value = override.value()
     options = value if isinstance(value, list) else [value]
+    there = [*known[group], *(["none"] if is_optional(place, known, places(known)) else [])]
     return [
-        f"there is no {place}={option}; {nearest(str(option), known[group])} lmlab list {place} shows them all"
+        f"there is no {place}={option}; {nearest(str(option), there)} lmlab list {place} shows them all"
         for option in options
         if not isinstance(option, str) or option not in known[group]
     ]
+
+
+def _take_away(overrides: Sequence[Override], config: DictConfig) -> None:
+    """What a preset sets of a part goes with the part."""
+    for override in overrides:
+        place = as_typed(override.get_key_element().lstrip("~+")).replace("/", ".")
+        if override.is_delete() and "." in place and has(config, place):
+            OmegaConf.update(config, place, None, merge=False)
 
 
 def _elsewhere_faults(override: Override, config: DictConfig) -> list[str]:

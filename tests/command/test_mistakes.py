@@ -117,7 +117,8 @@ EXPERIMENT = [  # overrides of a tiny experiment; what the sentence has to say
     ("cache_dir=regular/cache", "regular/cache", "LMLAB_CACHE"),
     ("trainer.accelerator=tpu", "trainer.accelerator=tpu", "auto, cpu, cuda or mps"),
     ("trainer.devices=2", "trainer.devices=2", "set strategy=ddp"),
-    ("trainer.num_nodes=2", "trainer.num_nodes=2", "one machine"),
+    ("trainer.num_nodes=2", "trainer.num_nodes=2", "set strategy=ddp"),
+    ("trainer.num_nodes=2 strategy=ddp", "trainer.num_nodes=2", "NODE_RANK", "MASTER_ADDR"),
     ("trainer.precision=16-mixed", "trainer.precision=16-mixed", "bf16-mixed"),
     # Weights to start from.
     ("init_from=missing", "init_from", "no run 'missing'"),

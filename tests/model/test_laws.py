@@ -186,7 +186,9 @@ def test_weights_sum_to_one_and_give_the_same_states(build, reader):
     assert not plain.extras.attention
     for weights in (*output.extras.attention, *output.extras.cross_attention):
         sums = weights.sum(-1).transpose(1, 2)[document != 0]
-        torch.testing.assert_close(sums, torch.ones_like(sums))
+        assert (sums < 1 + 1e-5).all()
+        if not any(key.endswith("=local") for key in reader):  # whose Gaussian stands behind the softmax
+            torch.testing.assert_close(sums, torch.ones_like(sums))
         keys = document if weights.shape[-1] == 11 else memory.document
         foreign = (document[:, None, :, None] != keys[:, None, None, :]) & (document != 0)[:, None, :, None]
         assert weights.masked_select(foreign).abs().max() == 0

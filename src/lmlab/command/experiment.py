@@ -211,10 +211,11 @@ def check_devices(config: DictConfig) -> None:
     strategy = configuration.class_of(config, "strategy")
     if issubclass(strategy, DeepSpeed):
         check_machine(config.trainer.accelerator)
-    if issubclass(strategy, SingleDeviceStrategy) and config.trainer.devices > 1:
-        raise Mistake(
-            f"trainer.devices={config.trainer.devices} needs a strategy that shares each step among them; set strategy=ddp"
-        )
+    for key in ("devices", "num_nodes"):
+        if issubclass(strategy, SingleDeviceStrategy) and config.trainer[key] > 1:
+            raise Mistake(
+                f"trainer.{key}={config.trainer[key]} needs a strategy that shares each step among them; set strategy=ddp"
+            )
 
 
 def precision(name: str | int, accelerator: str, dim: int) -> str | int:

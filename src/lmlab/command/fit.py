@@ -28,13 +28,14 @@ from lmlab.run.loggers import Loggers
 from lmlab.run.metrics_log import MetricsLog
 from lmlab.run.mirror import Start
 from lmlab.schedule.plateau import Plateau
+from lmlab.strategy.nodes import Nodes
 from lmlab.strategy.recompute import recompute
 from lmlab.types import SAMPLE_BREAK, Failed, Interrupted, Mistake
 
 log = logging.getLogger(__name__)
 
 
-def fit(experiment: Experiment, run: RunFolder) -> None:
+def fit(experiment: Experiment, run: RunFolder, nodes: Nodes | None = None) -> None:
     """Trains to the end, here or in a process per rank; whatever happens, the folder says how it stands."""
     with logged_to(run), quiet(), stoppable():
         threads = experiment.config.trainer.threads
@@ -47,8 +48,10 @@ def fit(experiment: Experiment, run: RunFolder) -> None:
         if start:
             log.info("from step %d (%s)", checkpoint.step_of(start), start.name)
         try:
-            train = train_in_ranks if experiment.has_ranks else train_here
-            train(experiment, run, start)
+            if experiment.has_ranks:
+                train_in_ranks(experiment, run, start, nodes)
+            else:
+                train_here(experiment, run, start)
         except BaseException as error:
             status = "stopped" if is_stop(error) else "failed"
             with suppress(OSError):  # a full disk: the error itself says so

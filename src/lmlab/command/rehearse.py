@@ -48,8 +48,6 @@ def rehearse(experiment: Experiment) -> None:
 
 def check_device(trainer: Any) -> None:
     """What Lightning would change in silence, or wait for without end."""
-    if trainer.num_nodes > 1:
-        raise Mistake(f"trainer.num_nodes={trainer.num_nodes}: one run trains on one machine so far; set it to 1")
     if trainer.accelerator == "cpu" and str(trainer.precision) in ("16-mixed", "16"):
         raise Mistake(
             f"trainer.precision={trainer.precision} is not for a CPU; set trainer.precision=bf16-mixed or 32-true"

@@ -1,6 +1,7 @@
 """lmlab resume RUN [key=value]: continue a run, also with changed limits."""
 
 import logging
+from typing import Any
 
 from lmlab import config as configuration
 from lmlab.command import front
@@ -35,10 +36,11 @@ def main(arguments: list[str]) -> int:
             "  lmlab resume latest strategy=ddp trainer.devices=2",
         )
     from lmlab.command.experiment import resolve
+    from lmlab.command.ranks import follow
     from lmlab.command.rehearse import rehearse
-    from lmlab.command.train import continue_run, show
+    from lmlab.command.train import show
     from lmlab.launcher.find import find_run
-    from lmlab.run.checkpoint import saved_steps, step_of
+    from lmlab.strategy.nodes import meeting
 
     name, overrides = front.target(words)
     run = find_run(name)
@@ -55,7 +57,18 @@ def main(arguments: list[str]) -> int:
         )
         return show(run)
     experiment = resolve(config)
-    rehearse(experiment)
+    with meeting(config.trainer.num_nodes) as nodes:
+        rehearse(experiment)
+        if nodes is not None and not nodes.is_first:
+            return show(follow(experiment, nodes))
+        return show(_continued(experiment, run, overrides, nodes))
+
+
+def _continued(experiment: Any, run: Any, overrides: list[str], nodes: Any) -> Any:
+    """The run, trained to the end that the overrides give it."""
+    from lmlab.command.train import continue_run
+    from lmlab.run.checkpoint import saved_steps, step_of
+
     step = max(map(step_of, saved_steps(run.checkpoints)), default=0)
     if step and experiment.is_deepspeed:
         raise Mistake("strategy=deepspeed goes on from no checkpoint of lmlab's; choose strategy=ddp or strategy=fsdp")
@@ -63,5 +76,5 @@ def main(arguments: list[str]) -> int:
         raise Mistake(f"{run.path} is at step {step} already; set trainer.max_steps above that")
     if overrides:
         log.info("the schedule now runs over %d steps", experiment.horizon.total_steps)
-        run.write_config(configuration.plain(config))
-    return show(continue_run(experiment, run, is_new=False))
+        run.write_config(configuration.plain(experiment.config))
+    return continue_run(experiment, run, is_new=False, nodes=nodes)

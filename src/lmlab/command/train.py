@@ -36,26 +36,33 @@ def trained(config: DictConfig, overrides: list[str], *, is_checked: bool = Fals
     if "wandb" in (config.logger or ()):
         wandb_logger.preload()
     from lmlab.command.experiment import resolve
+    from lmlab.command.ranks import follow
     from lmlab.command.rehearse import rehearse
     from lmlab.run.store import open_run
+    from lmlab.strategy.nodes import meeting
 
     experiment = resolve(config)
-    if not is_checked:
-        rehearse(experiment)
-    run, how = open_run(
-        output_dir=Path(config.output_dir),
-        project=config.project,
-        identity=identity_of(experiment),
-        config=stored_config(experiment),
-        overrides=overrides,
-        name=config.name,
-        fingerprint=experiment.fingerprint,
-        fresh=config.fresh,
-    )
-    if how == "finished":
-        log.info("this experiment is finished: %s (fresh=true trains it anew)", run.path)
-        return run
-    return continue_run(experiment, run, is_new=how == "new")
+    with meeting(config.trainer.num_nodes) as nodes:
+        if not is_checked:
+            rehearse(experiment)
+        if nodes is not None and not nodes.is_first:
+            return follow(experiment, nodes)
+        run, how = open_run(
+            output_dir=Path(config.output_dir),
+            project=config.project,
+            identity=identity_of(experiment),
+            config=stored_config(experiment),
+            overrides=overrides,
+            name=config.name,
+            fingerprint=experiment.fingerprint,
+            fresh=config.fresh,
+        )
+        if how == "finished":
+            log.info("this experiment is finished: %s (fresh=true trains it anew)", run.path)
+            if nodes is not None:
+                nodes.tell(finished=str(run.path.absolute()))
+            return run
+        return continue_run(experiment, run, is_new=how == "new", nodes=nodes)
 
 
 def stored_config(experiment: Any) -> dict[str, Any]:
@@ -72,7 +79,7 @@ def identity_of(experiment: Any) -> str:
     return identity(stored_config(experiment), experiment.fingerprint)
 
 
-def continue_run(experiment: Any, run: Any, *, is_new: bool) -> Any:
+def continue_run(experiment: Any, run: Any, *, is_new: bool, nodes: Any = None) -> Any:
     """Trains in the run's folder from its newest checkpoint to the end."""
     from lmlab.command.fit import fit
     from lmlab.report.html import write_report
@@ -80,7 +87,7 @@ def continue_run(experiment: Any, run: Any, *, is_new: bool) -> Any:
 
     log.info("%s %s", "run" if is_new else "continuing", run.path)
     with Lock(run.path):
-        fit(experiment, run)
+        fit(experiment, run, nodes)
     write_report(run)  # without the lock, so that the page does not say that the run is still going on
     return run
 

@@ -89,6 +89,11 @@ class Planner:
         overrides = point.overrides(self.constant, seed)
         config = self._compose(point, seed)
         experiment = resolve(config, self._data)
+        if config.trainer.num_nodes > 1:
+            raise Mistake(
+                f"trainer.num_nodes={config.trainer.num_nodes}: the jobs of a sweep share one machine; set it to 1, or train "
+                "this point by itself"
+            )
         signature = json.dumps({**configuration.plain(config), "seed": None, "tags": None}, sort_keys=True)
         if signature not in self._rehearsed:
             rehearse(experiment)

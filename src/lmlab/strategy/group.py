@@ -92,4 +92,4 @@ class Started(ClusterEnvironment):
         return Rank.here().local_rank
 
     def node_rank(self) -> int:
-        return 0
+        return int(os.environ.get("NODE_RANK", 0))

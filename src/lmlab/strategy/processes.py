@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from lmlab.strategy.group import HERE, open_store
+from lmlab.strategy.nodes import KINDS, Nodes, cause
 from lmlab.types import Failed, Interrupted, Mistake
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,6 @@ IMPATIENT_GRACE = 1.0
 """The same after a second Ctrl-C."""
 
 LAST_LINES = 20
-KINDS: dict[str, type[Exception]] = {"Mistake": Mistake, "Failed": Failed, "Interrupted": Interrupted}
 
 
 @dataclass
@@ -79,42 +79,74 @@ class Started:
         return "\n".join(text.rstrip().split("\n")[-LAST_LINES:])
 
 
-def run_ranks(arguments: Sequence[str], *, num: int, threads: int, folder: Path) -> None:
+def run_ranks(arguments: Sequence[str], *, num: int, threads: int, folder: Path, nodes: Nodes | None = None) -> None:
     """Runs `python -m lmlab.rank ARGUMENTS` as `num` ranks on this machine until all have ended.
 
-    The first rank writes where this process does, each other to a file in `folder`.
+    Rank 0 writes where this process does, each other to a file in `folder`. With several machines, `nodes`, the
+    end of one in failure ends the others.
 
     Raises:
         Mistake, Failed, Interrupted: what the first rank to fail said, in its own words.
     """
-    store = open_store()
+    group = Group.alone(num) if nodes is None else Group.among(nodes, num)
     ranks: list[Started] = []
     with heard() as signals:
         try:
             for number in range(num):
-                ranks.append(_start(arguments, number, num, threads, store.port, folder))
-            _wait(ranks, signals)
+                ranks.append(_start(arguments, number, threads, group, folder))
+            _wait(ranks, signals, nodes)
         finally:
             _kill(ranks)
-    _conclude(ranks, signals)
+    try:
+        _conclude(ranks, signals, nodes)
+    except (Mistake, Failed, Interrupted) as error:
+        is_echo = all(rank.was_killed or rank.report.get("is_echo") for rank in ranks if rank.code)
+        raise error if nodes is None else cause(error, is_echo, nodes) from None
 
 
-def _start(arguments: Sequence[str], number: int, num: int, threads: int, port: int, folder: Path) -> Started:
+@dataclass(frozen=True)
+class Group:
+    """What ranks are told of each other, beside their own number."""
+
+    first: int
+    world: int
+    address: str
+    port: int
+    store: Any
+    """Lives as long as this does."""
+
+    @staticmethod
+    def alone(num: int) -> "Group":
+        store = open_store()
+        return Group(0, num, HERE, store.port, store)
+
+    @staticmethod
+    def among(nodes: Nodes, num: int) -> "Group":
+        return Group(nodes.number * num, nodes.count * num, nodes.address, nodes.port, nodes.store)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether all ranks are on this machine."""
+        return self.address == HERE
+
+
+def _start(arguments: Sequence[str], number: int, threads: int, group: Group, folder: Path) -> Started:
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     environment = {
         **os.environ,
-        "RANK": str(number),
+        "RANK": str(group.first + number),
         "LOCAL_RANK": str(number),
-        "WORLD_SIZE": str(num),
-        "MASTER_ADDR": HERE,
-        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(group.world),
+        "MASTER_ADDR": group.address,
+        "MASTER_PORT": str(group.port),
         "OMP_NUM_THREADS": str(threads),
         REPORT: str(writing),
         PARENT: str(os.getpid()),
     }
-    if sys.platform == "linux":
+    if sys.platform == "linux" and group.is_here:
         environment.setdefault("GLOO_SOCKET_IFNAME", "lo")  # a host's own name need not lead back to it
+    number += group.first
     path = None if number == 0 else folder / f"{number}.txt"
     output = None if path is None else path.open("wb")
     try:
@@ -151,7 +183,7 @@ def heard() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _wait(ranks: Sequence[Started], signals: Sequence[int]) -> None:
+def _wait(ranks: Sequence[Started], signals: Sequence[int], nodes: Nodes | None) -> None:
     deadline, handed_on = float("inf"), 0
     while alive := [rank for rank in ranks if rank.is_alive()]:
         for number in signals[handed_on:]:
@@ -161,6 +193,8 @@ def _wait(ranks: Sequence[Started], signals: Sequence[int]) -> None:
                     rank.process.send_signal(number)
         codes = {rank.code for rank in ranks if rank.ended is not None}
         grace = [GRACE] if codes - {0, 3} else []
+        if nodes is not None and (lost := nodes.watch()) is not None:
+            grace += [LONG_GRACE if isinstance(lost, Interrupted) else GRACE]
         grace += [LONG_GRACE] if 3 in codes else []
         grace += [IMPATIENT_GRACE] if is_impatient(signals) else []
         if grace:
@@ -185,24 +219,27 @@ def _kill(ranks: Sequence[Started]) -> None:
         rank.is_alive()
 
 
-def _conclude(ranks: Sequence[Started], signals: Sequence[int]) -> None:
+def _conclude(ranks: Sequence[Started], signals: Sequence[int], nodes: Nodes | None) -> None:
     """Raises what the rank said that failed first; what the others say of its absence is only an echo."""
     failed = [rank for rank in ranks if rank.code != 0 and not rank.was_killed]
     if is_impatient(signals) and any(rank.code for rank in ranks):
         raise Interrupted("stopped by SIGINT: lmlab resume latest goes on from the last checkpoint")
     if failed:
-        _raise(min(failed, key=lambda rank: (bool(rank.report.get("is_echo")), rank.ended, rank.number)), signals)
+        first = min(failed, key=lambda rank: (bool(rank.report.get("is_echo")), rank.ended, rank.number))
+        _raise(first, signals, is_told=nodes is None or not first.report.get("is_echo"))
+    if nodes is not None and nodes.failure is not None:
+        raise nodes.failure
     assert all(rank.code == 0 for rank in ranks), "no rank is killed where none has failed"
 
 
-def _raise(rank: Started, signals: Sequence[int]) -> NoReturn:
+def _raise(rank: Started, signals: Sequence[int], *, is_told: bool) -> NoReturn:
     kind, text = rank.report.get("kind"), str(rank.report.get("text", ""))
     if kind in KINDS:
         raise KINDS[kind](text)
     if signals or rank.code == 3:
         name = signal.Signals(signals[-1]).name if signals else "a signal"
         raise Interrupted(f"stopped by {name}; lmlab resume latest goes on from the last checkpoint")
-    if lines := rank.last_lines():
+    if is_told and (lines := rank.last_lines()):
         log.error("%s", lines)
     what = f"was ended by {signal.Signals(-rank.code).name}" if rank.code < 0 else f"failed: {text or 'see above'}"
     raise Failed(
