@@ -57,25 +57,58 @@ def values(config: Mapping[str, Any]) -> Keys:
         "model.attention.num_kv_heads": config["num_key_value_heads"] or heads,
         "model.attention.head_dim": config["head_dim"] or config["hidden_size"] // heads,
         "model.position.base": float(rotation(config)["rope_theta"]),
+        **stretched(config),
         "model.norm.eps": config["rms_norm_eps"],
         "model.feedforward.hidden_dim": config["intermediate_size"],
         "head.tie_weights": config["tie_word_embeddings"],
     }
 
 
+STRETCHED = {
+    "llama3": {
+        "factor": "factor",
+        "low_freq_factor": "low_freq_factor",
+        "high_freq_factor": "high_freq_factor",
+        "original_length": "original_max_position_embeddings",
+    },
+    "linear": {"factor": "factor"},
+}
+"""How rotary places reach further: lmlab's options of model/position/scaling, their keys, and config.json's."""
+
+
 def rotation(config: Mapping[str, Any]) -> dict[str, Any]:
     """What config.json says of the rotary places, in the words of transformers 5; older ones have two keys for it."""
     older = {"rope_theta": config.get("rope_theta", 10000.0), **(config.get("rope_scaling") or {})}
-    found: dict[str, Any] = config.get("rope_parameters") or older
-    kind = found.get("rope_type", found.get("type", "default"))
-    if kind != "default":
-        raise Mistake(f"its config.json stretches rotary places (rope_type={kind}), which lmlab's Llama does not")
+    found: dict[str, Any] = dict(config.get("rope_parameters") or older)
+    found["rope_type"] = found.get("rope_type", found.get("type", "default"))
+    if found["rope_type"] not in ("default", *STRETCHED):
+        known = ", ".join(STRETCHED)
+        raise Mistake(f"its config.json stretches rotary places by rope_type={found['rope_type']}; lmlab reads {known}")
     return found
+
+
+def stretched(config: Mapping[str, Any]) -> Keys:
+    """The keys of a scaling, where there is one."""
+    found = rotation(config)
+    kind, names = found["rope_type"], STRETCHED.get(found["rope_type"])
+    if names is None:
+        return {}
+    values = {f"model.position.scaling.{ours}": found[theirs] for ours, theirs in names.items()}
+    return {"model/position/scaling": kind, **values}
+
+
+def turning(position: Mapping[str, Any]) -> dict[str, Any]:
+    """`rotation`, the other way round."""
+    scaling = position.get("scaling") or {}
+    kind = str(scaling.get("_target_", "")).rpartition(".")[2].lower()
+    names = STRETCHED.get(kind, {})
+    values = {theirs: scaling[ours] for ours, theirs in names.items()}
+    return {"rope_theta": position.get("base", 10000.0), "rope_type": kind if names else "default", **values}
 
 
 def written(described: Described) -> dict[str, Any]:
     """`values`, the other way round."""
-    model, base = described.model, described.model["position"].get("base", 10000.0)
+    model = described.model
     return {
         "vocab_size": described.vocab_size,
         "hidden_size": model["dim"],
@@ -87,8 +120,7 @@ def written(described: Described) -> dict[str, Any]:
         "hidden_act": "silu",
         "max_position_embeddings": described.length,
         "rms_norm_eps": model["norm"].get("eps", 1e-6),
-        "rope_theta": base,
-        "rope_parameters": {"rope_theta": base, "rope_type": "default"},
+        "rope_parameters": turning(model["position"]),
         "attention_bias": False,
         "attention_dropout": model["attention"]["dropout"],
         "tie_word_embeddings": described.head.get("tie_weights", True),
