@@ -60,6 +60,9 @@ def test_a_pretrained_model_goes_on_training_and_comes_back(folder, train, tmp_p
     written = capsys.readouterr().out.strip()
     assert cli.run(["export", "latest", "format=huggingface", f"path={tmp_path}/other folder"]) == 0
     assert cli.run(["export", "latest", "format=huggingface", f"path={tmp_path}/other folder"]) == 0, "once more"
+    for nowhere in ("/proc/x/y", f"{folder}/config.json"):
+        assert cli.run(["export", "latest", "format=huggingface", f"path={nowhere}"]) == 2
+        assert "cannot be written" in capsys.readouterr().err
     for place in (written, tmp_path / "other folder"):
         after = AutoModelForCausalLM.from_pretrained(place).eval()(ids).logits
         torch.testing.assert_close(after, logits, atol=1e-5, rtol=1e-5)

@@ -27,6 +27,17 @@ PUBLISHED = {
     "t5": T5Config(**T5, num_layers=2),
     "t5 uneven": T5Config(**T5, num_layers=1, num_decoder_layers=2, feed_forward_proj="gelu"),
 }  # fmt: skip
+ROPE = {"rope_theta": 5e5, "factor": 4.0, "original_max_position_embeddings": 16}
+STRETCHED = {
+    "llama3": {"rope_type": "llama3", **ROPE, "low_freq_factor": 1.0, "high_freq_factor": 4.0},
+    "linear": {"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0},
+}
+SCALINGS = configuration.groups().get("model/position/scaling", {})
+PUBLISHED |= {
+    f"llama {name}": LlamaConfig(**LLAMA, max_position_embeddings=64, rope_parameters=rope)
+    for name, rope in STRETCHED.items()
+    if name in SCALINGS
+}
 CLASSES = {
     "gpt2": transformers.GPT2LMHeadModel,
     "bert": transformers.BertForMaskedLM,

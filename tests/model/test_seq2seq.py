@@ -43,7 +43,9 @@ def composed(*choice):
     values.check(config)
     for part in ("encoder.attention", "decoder.attention", "cross_attention"):
         if OmegaConf.select(config, f"model.{part}.head_dim") is not None:
-            config.model = OmegaConf.merge(config.model, OmegaConf.from_dotlist([f"{part}.num_heads=2", f"{part}.head_dim=8"]))
+            config.model = OmegaConf.merge(
+                config.model, OmegaConf.from_dotlist([f"{part}.num_heads=2", f"{part}.head_dim=8"])
+            )
     return config
 
 

@@ -97,7 +97,7 @@ def to_ours(rules: Sequence[Rule], tensors: Mapping[str, Tensor]) -> dict[str, T
 
 def to_theirs(rules: Sequence[Rule], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Their tensors, by their names; a bias that our model does without is zero."""
-    found = {}
+    found: dict[str, Tensor] = {}
     for rule in rules:
         tensor = tensors[rule.ours] if rule.ours in tensors else _no_bias(rule.ours, tensors)
         found.update(zip(rule.theirs, rule.write(tensor), strict=True))
