@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 TINY = (
     "data=text",
@@ -45,3 +46,20 @@ def tiny_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(tiny_text: Path) -> Callable[..., list[str]]:
     """An experiment that trains in a fraction of a second, with overrides of its own."""
     return lambda *overrides: [*TINY, f"data.path={tiny_text}", *overrides]
+
+
+@pytest.fixture(scope="session")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tokenizer as another program leaves it: bytes, some merges, and an end of a text called `<|end|>`."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=280, special_tokens=["<|end|>"], initial_alphabet=letters, show_progress=False
+    )
+    tokenizer.train_from_iterator(["the cat sat on the mat, and the dog lay by the log. 世界。"] * 9, trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text('{"eos_token": "<|end|>"}')
+    return folder

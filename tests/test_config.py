@@ -14,7 +14,11 @@ from lmlab.launcher import space
 from lmlab.types import Mistake
 
 FRONT = {"prompt": "generate", "checkpoint": "generate", "path": "export"}
-WITH = {"data.root": ["data=ptb"], **{f"data.{key}": ["data=text"] for key in ("path", "val_path", "test_path")}}
+WITH = {
+    "data.root": ["data=ptb"],
+    "tokenizer.path": ["tokenizer=pretrained"],
+    **{f"data.{key}": ["data=text"] for key in ("path", "val_path", "test_path")},
+}
 KEYS = sorted(set(config.TEXT) - {"word", "analogy"})  # which wait for their verbs
 NASTY = [
     "What's up, 世界!", "a (1).txt", "C:\\new\\text\\", "a=b=c", "[1,2", "{a: b}", "$HOME", "${seed}", "\\${seed}",
@@ -281,3 +285,17 @@ def test_help_and_completion_load_nothing_heavy(line):
     code = f"import sys; from lmlab import cli; cli.run({words!r}); print([m for m in {list(light)!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_presets_values_for_a_part_go_with_the_part():
+    found = config.compose(["model=gpt2", "model/position=alibi", "model.norm=rms_norm"]).model
+    assert "max_length" not in found.position
+    assert found.norm == {"_target_": "lmlab.model.norm.rms_norm.RmsNorm", "_partial_": True, "eps": 1e-6}
+    assert config.compose(["model=gpt2", "model/position=learned"]).model.position.max_length == 1024
+    feedforward = config.compose(["model=gpt2", "model/feedforward=relu"]).model.feedforward
+    assert (feedforward.bias, feedforward.activation) == (True, {"_target_": "torch.nn.ReLU"})
+    pair = config.compose(["model=transformer_base", "model/encoder/norm=rms_norm"]).model
+    assert "bias" not in pair.encoder.norm
+    assert pair.decoder.norm.bias
+    kept = config.compose(["model=gpt2", "model/position=alibi", "model.position.max_length=5"]).model
+    assert kept.position.max_length == 5, "what is typed is left for the check to refuse"

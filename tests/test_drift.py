@@ -97,11 +97,24 @@ def test_a_paper_changes_the_model_by_a_preset_alone():
 
 
 TRAINABLE = ("model", "optimizer", "schedule", "batch", "tokenizer", "head", "task", "trainer")
-TRAINED = [choice for choice in CHOICES if choice.split("/")[0].split("=")[0] in TRAINABLE]
+
+
+def is_size(choice):
+    """Whether it is a preset of a preset, and changes values alone: a published model in another size."""
+    group, _, option = choice.partition("=")
+    content = yaml.safe_load(GROUPS[group][option].read_text())
+    parents = [entry for entry in content.get("defaults", []) if entry != "_self_"]
+    if "_target_" in content or len(parents) != 1 or not isinstance(parents[0], str):
+        return False
+    return "_target_" not in yaml.safe_load(GROUPS[group][parents[0]].read_text())
+
+
+TRAINED = [choice for choice in CHOICES if choice.split("/")[0].split("=")[0] in TRAINABLE and not is_size(choice)]
 NEEDS = {
     "batch=streams": ["model=lstm"],
     "tokenizer=unigram": ["tokenizer.vocab_size=60"],
     "schedule=plateau": ["trainer.val_check_interval=1"],
+    "tokenizer=pretrained": ["tokenizer.path={pretrained}"],
 }
 
 
@@ -111,17 +124,17 @@ def test_every_option_composes_and_every_key_of_it_is_taken(choice):
 
 
 @pytest.mark.parametrize("choice", TRAINED)
-def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny, capsys):
+def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny, pretrained, capsys):
     placed = in_place(choice)
     small = [word for word in tiny() if word.split("=")[0] != choice.split("=")[0]]
     refusal = None
     if choice.startswith("model"):
-        small = with_place(small, config.compose(placed))
+        small = with_place(small, composed := config.compose(placed))
+        small += ["model.attention.num_heads=4"] if "attention" in composed.model else []
         refusal = why_no_decoder(config.compose([*small, *placed]))
+    needed = [word.format(pretrained=pretrained) for word in NEEDS.get(choice, [])]
     before = runs()
-    code = cli.run(
-        ["train", *small, *[word for word in placed if word not in small], *NEEDS.get(choice, []), "fresh=true"]
-    )
+    code = cli.run(["train", *small, *[word for word in placed if word not in small], *needed, "fresh=true"])
     said = capsys.readouterr()
     if refusal is None:
         assert code == 0, said.err

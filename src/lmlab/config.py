@@ -19,7 +19,7 @@ from hydra.utils import get_class, get_object, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from lmlab.tree import group_of, groups, is_optional, parents_of, places, roots
+from lmlab.tree import group_of, groups, is_optional, names, parents_of, places, roots
 from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
@@ -28,7 +28,10 @@ OPTIONAL_TEXT = (
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""
 
-TEXT = ("prompt", "word", "analogy", "checkpoint", "output_dir", "sweep.dir", "samples.prompt", *OPTIONAL_TEXT)
+TEXT = (
+    "prompt", "word", "analogy", "checkpoint", "output_dir", "sweep.dir", "samples.prompt", "tokenizer.path",
+    *OPTIONAL_TEXT,
+)  # fmt: skip
 """Keys whose value is plain text, taken as it is typed; `null` is a word like others where no null may stand."""
 
 NOT_FOR_CONSTRUCTOR = {
@@ -58,6 +61,8 @@ def compose(
         try:
             composed = _composed(config_name, _lines(parsed), with_hydra)
             _report(fault for override in chosen for fault in _elsewhere_faults(override, composed))
+            for override in chosen:
+                _drop_leftovers(composed, override, known, parsed)
             _take_away(chosen, composed)
             return composed
         except Mistake:  # a key that is not there, as Hydra says it: say it better
@@ -89,6 +94,23 @@ def _composed(config_name: str, overrides: list[str], with_hydra: bool = False) 
         if place := re.search(r"Could not override '([^']+)'", str(error)):
             raise Mistake(_without_place(as_typed(place[1]), config_name)) from error
         raise Mistake(one_line(error)) from error
+
+
+def _drop_leftovers(
+    config: DictConfig, override: Override, known: dict[str, dict[str, Path]], typed: Sequence[Override]
+) -> None:
+    """A preset's values for its part, which the part chosen instead does not know: model=gpt2 model/position=alibi."""
+    group, _, package = override.get_key_element().partition("@")
+    place, option = package or group.replace("/", "."), override.value()
+    block = OmegaConf.select(config, place)
+    if "." not in place or not isinstance(block, DictConfig) or not isinstance(option, str):
+        return
+    taken = {*names(group, option, known)}
+    own = {line.key_or_group.removeprefix(f"{place}.").split(".")[0] for line in typed}
+    with open_dict(block):
+        for key in [str(key) for key in block]:
+            if not key.startswith("_") and key not in taken and key not in own:
+                del block[key]
 
 
 def _without_place(part: str, config_name: str) -> str:

@@ -165,6 +165,18 @@ def option_keys(
                 yield from (key for key in found if not any(key.startswith(f"{other}.") for other in elsewhere))
 
 
+def names(group: str, option: str, known: Mapping[str, Mapping[str, Path]]) -> Iterator[str]:
+    """Keys and parts of an option, without what is below them."""
+    values = yaml.safe_load(known[group][option].read_text(encoding="utf-8")) or {}
+    yield from (key for key in values if key != "defaults")
+    for entry in values.get("defaults", []):
+        if isinstance(entry, str) and entry in known[group]:
+            yield from names(group, entry, known)
+        for part in entry if isinstance(entry, dict) else ():
+            name, _, place = part.removeprefix("override ").partition("@")
+            yield (place or name).split(".")[0]
+
+
 def references(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Dotted keys whose value stands at another key."""
     for key, value in values.items():

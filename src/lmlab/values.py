@@ -53,8 +53,9 @@ OWN: dict[str, Any] = {
 
 POSITIVE = (
     "batch.size", "batch.micro_size", "batch.seq_len", "batch.eval_size", "model.dim", "model.num_layers",
-    "model.attention.num_heads", "model.attention.num_kv_heads", "optimizer.lr", "trainer.val_check_interval",
-    "trainer.devices", "trainer.num_nodes", "trainer.log_every", "trainer.threads", "checkpoint.every", "checkpoint.keep",
+    "model.attention.num_heads", "model.attention.num_kv_heads", "model.attention.head_dim", "optimizer.lr",
+    "trainer.val_check_interval", "trainer.devices", "trainer.num_nodes", "trainer.log_every", "trainer.threads",
+    "checkpoint.every", "checkpoint.keep",
     "trainer.max_tokens", "trainer.max_epochs", "trainer.gradient_clip_val", "tokenizer.vocab_size", "num",
     "tokenizer.min_count", "optimizer.num_iterations", "model.position.base", "model.position.max_length",
     "sweep.num_trials", "sweep.parallel", "sweep.jobs_per_device", "sweep.job_timeout",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from omegaconf import OmegaConf
 
 from lmlab import config as configuration
@@ -14,33 +15,48 @@ from lmlab.types import Mistake
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 VOCAB = 37
-SMALL = {"model.dim": 24, "model.num_layers": 2, "model.attention.num_heads": 4}
+SMALL = {
+    "model.dim": 24, "model.num_layers": 2, "model.attention.num_heads": 4, "model.attention.num_kv_heads": 2,
+    "model.attention.head_dim": 8,
+}  # fmt: skip
+
+
+@cache
+def small(name):
+    """What builds the model, tiny."""
+    config = configuration.compose([f"model={name}"])
+    for key, value in SMALL.items():
+        if OmegaConf.select(config, key) is not None:
+            OmegaConf.update(config, key, value)
+    return configuration.build(config, "model")
 
 
 def is_decoder(name):
     """Whether the model writes on its own, without a source to read."""
     try:
         with torch.device("meta"):
-            configuration.build(configuration.compose([f"model={name}"]), "model")(vocab_size=VOCAB, causal=True)(
-                torch.zeros(1, 2, dtype=torch.long)
-            )
+            small(name)(vocab_size=VOCAB, causal=True)(torch.zeros(1, 2, dtype=torch.long))
     except Mistake:
         return False
     return True
 
 
+def is_size(name):
+    """Whether it is a preset that changes only values of another preset."""
+    content = yaml.safe_load((CONF / f"model/{name}.yaml").read_text())
+    parent = next((entry for entry in content.get("defaults", []) if isinstance(entry, str)), "_self_")
+    has_parts = any(isinstance(entry, dict) for entry in content.get("defaults", []))
+    return not has_parts and parent != "_self_" and "_target_" not in (CONF / f"model/{parent}.yaml").read_text()
+
+
 NAMES = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
-every_model = pytest.mark.parametrize("name", [name for name in NAMES if is_decoder(name)])
+every_model = pytest.mark.parametrize("name", [name for name in NAMES if not is_size(name) and is_decoder(name)])
 
 
 @cache
 def build(name):
-    config = configuration.compose([f"model={name}"])
-    for key, value in SMALL.items():
-        if OmegaConf.select(config, key) is not None:
-            OmegaConf.update(config, key, value)
     torch.manual_seed(0)
-    model = configuration.build(config, "model")(vocab_size=VOCAB, causal=True)
+    model = small(name)(vocab_size=VOCAB, causal=True)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))

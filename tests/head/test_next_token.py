@@ -5,7 +5,7 @@ from torch import nn
 from lmlab.head.next_token import NextToken
 from lmlab.types import Mistake
 
-KEYS = {"dim": 6, "vocab_size": 11, "bias": True, "init_range": None}
+KEYS = {"dim": 6, "vocab_size": 11, "bias": True, "scale_states": False, "init_range": None}
 
 
 def test_a_tied_head_is_the_embedding():

@@ -26,13 +26,18 @@ SMALL = {
     "model.embedding_dropout": 0.0,
     "model.weight_dropout": 0.0,
     "model.attention.num_heads": 4,
+    "model.attention.num_kv_heads": 2,
+    "model.attention.head_dim": 8,
     "model.buckets": 53,
     "model.feedforward.num_experts": 3,  # so that some token of a few is sent to each
 }
+"""Set where the option has the key and gives it a value."""
+
 MORE = [  # choices that are keys, not options of a group
     ("model=transformer", "model.norm_first=false", "model.scale_embedding=true"),
     ("model=transformer", "model.attention.num_kv_heads=2", "model.attention.bias=true"),
     ("model=transformer", "model.attention.qk_norm=true", "model.cross_attention.num_kv_heads=1"),
+    ("model=transformer", "model.attention.head_dim=10", "model.norm_embedding=true"),
     ("model=transformer", "model/pattern=sliding_window", "model.pattern.window=3"),
     ("model=transformer", "model/pattern=sliding_window", "model.pattern.window=2", "model/position=alibi"),
     ("model=transformer", "model/pattern=local_global", "model.pattern.window=2"),

@@ -32,7 +32,15 @@ def test_frames_of_audio_are_classified_by_an_encoder_of_features(build):
 
 def test_the_loss_of_a_packed_row_is_the_sum_of_its_documents(build):
     model = build(("model=transformer",))
-    head = NextToken(dim=24, vocab_size=37, embedding=model.embedding, tie_weights=True, bias=False, init_range=None)
+    head = NextToken(
+        dim=24,
+        vocab_size=37,
+        embedding=model.embedding,
+        tie_weights=True,
+        bias=False,
+        scale_states=False,
+        init_range=None,
+    )
     documents = [torch.randint(37, (length,)) for length in (4, 2, 6)]
 
     def loss(ids: Tensor, document: Tensor | None) -> Tensor:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
 from lmlab import config as configuration
@@ -40,6 +41,11 @@ def composed(*choice):
     typed = {word.split("=")[0] for word in choice}
     config = configuration.compose([*choice, *(key for key in TINY if key.split("=")[0] not in typed)])
     values.check(config)
+    for part in ("encoder.attention", "decoder.attention", "cross_attention"):
+        if OmegaConf.select(config, f"model.{part}.head_dim") is not None:
+            config.model = OmegaConf.merge(
+                config.model, OmegaConf.from_dotlist([f"{part}.num_heads=2", f"{part}.head_dim=8"])
+            )
     return config
 
 

@@ -38,7 +38,15 @@ def gpt2_from(model: nn.Module) -> nn.Module:
 
 def test_a_decoder_equals_gpt2_of_transformers(build):
     model = build(GPT2)
-    head = NextToken(dim=24, vocab_size=37, embedding=model.embedding, tie_weights=True, bias=False, init_range=None)
+    head = NextToken(
+        dim=24,
+        vocab_size=37,
+        embedding=model.embedding,
+        tie_weights=True,
+        bias=False,
+        scale_states=False,
+        init_range=None,
+    )
     theirs = gpt2_from(model)
     inputs = torch.randint(37, (2, 11))
     logits = head(model(inputs).states)
@@ -99,3 +107,42 @@ def test_dropout_in_training_alone(build):
     assert torch.equal(model(inputs).states, model(inputs).states)
     assert not torch.equal(model.train()(inputs).states, model(inputs).states)
     assert model.blocks[0].attention.dropout == 0.5
+
+
+def test_the_transformer_of_2017_equals_torch(build):
+    """Its attention has no biases, as in the paper's formulas: those of torch are set to zero."""
+    overrides = ("model=transformer_base", "model.encoder.attention.num_heads=4", "model.decoder.attention.num_heads=4")
+    model = build((*overrides, "model.cross_attention.num_heads=4"))
+    options = {"dim_feedforward": 96, "dropout": 0.0, "batch_first": True}
+    layers = (nn.TransformerEncoderLayer(24, 4, **options), nn.TransformerDecoderLayer(24, 4, **options))
+    encoder, decoder = nn.TransformerEncoder(layers[0], 2), nn.TransformerDecoder(layers[1], 2)
+    theirs = nn.Transformer(24, 4, batch_first=True, custom_encoder=encoder, custom_decoder=decoder).eval()
+    for name, parameter in theirs.named_parameters():
+        if "attn" in name and "bias" in name:
+            nn.init.zeros_(parameter)
+    for side, blocks in ((encoder, model.encoder.blocks), (decoder, model.decoder.blocks)):
+        for layer, block in zip(side.layers, blocks):
+            copy_post_norm(layer, block)
+    source, target = torch.randint(37, (2, 5)), torch.randint(37, (2, 7))
+    embed = [side.position.embed(math.sqrt(24) * side.embedding(ids), torch.arange(ids.shape[1])[None])
+             for side, ids in ((model.encoder, source), (model.decoder, target))]  # fmt: skip
+    causal = nn.Transformer.generate_square_subsequent_mask(7)
+    expected = theirs(*embed, tgt_mask=causal, tgt_is_causal=True)
+    torch.testing.assert_close(model.of_pair(source, target).states, expected, atol=1e-5, rtol=1e-5)
+    assert model.encoder.embedding.weight is model.decoder.embedding.weight
+
+
+def copy_post_norm(layer, block):
+    """The weights of a block into torch's layer; biases only where the block has them."""
+    layer.self_attn.in_proj_weight.data = block.attention.heads.query.weight.data
+    layer.self_attn.out_proj.weight.data = block.attention.heads.output.weight.data
+    branches = [block.attention_branch, block.feedforward_branch]
+    if block.cross_attention is not None:
+        cross = block.cross_attention.heads
+        layer.multihead_attn.in_proj_weight.data = torch.cat((cross.query.weight, cross.key_value.weight))
+        layer.multihead_attn.out_proj.weight.data = cross.output.weight.data
+        branches.insert(1, block.cross_branch)
+    layer.linear1.load_state_dict(block.feedforward.input.state_dict())
+    layer.linear2.load_state_dict(block.feedforward.output.state_dict())
+    for number, branch in enumerate(branches, start=1):
+        getattr(layer, f"norm{number}").load_state_dict(branch.norm.state_dict())

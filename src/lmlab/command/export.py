@@ -1,4 +1,4 @@
-"""lmlab export RUN format=safetensors, lmlab export SWEEP format=wandb_sweep: files that other programs read."""
+"""lmlab export RUN format=safetensors|huggingface, lmlab export SWEEP format=wandb_sweep: files that other programs read."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from lmlab.launcher.find import LATEST, find_sweep, newest_sweep
 from lmlab.types import Mistake
 
 OPTIONS: dict[str, Any] = {"format": str, "checkpoint": str, "path": str | None}
-FORMATS = ("safetensors", "wandb_sweep")
+FORMATS = ("safetensors", "huggingface", "wandb_sweep")
 
 
 def main(arguments: list[str]) -> int:
@@ -33,8 +33,13 @@ def main(arguments: list[str]) -> int:
     from lmlab.launcher.find import find_run
 
     run = find_run(name)
-    path = path or run.path / "weights.safetensors"
-    sys.stdout.write(f"{export(run, options.checkpoint, path)}\n")
+    if options.format == "huggingface":
+        from lmlab.command.huggingface import export_folder
+
+        place = export_folder(run, options.checkpoint, path or run.path / "huggingface")
+    else:
+        place = export(run, options.checkpoint, path or run.path / "weights.safetensors")
+    sys.stdout.write(f"{place}\n")
     return 0
 
 

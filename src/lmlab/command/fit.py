@@ -19,10 +19,9 @@ from lmlab.callback.recorder import Recorder
 from lmlab.command.allocator import keep_freed_memory
 from lmlab.command.backends import announce
 from lmlab.command.experiment import Experiment, build_task, build_trainer, draw
-from lmlab.command.load import weights_of
+from lmlab.command.initial import initial_weights
 from lmlab.command.ranks import train_in_ranks
 from lmlab.command.result import conclude
-from lmlab.launcher.find import find_run
 from lmlab.run import checkpoint
 from lmlab.run.environment import environment
 from lmlab.run.folder import RunFolder
@@ -110,7 +109,7 @@ def _fit(
         announce(experiment)
     task = build_task(experiment)
     if start is None and experiment.config.init_from is not None:
-        task.load_state_dict(weights_for(task, experiment.config.init_from))
+        task.load_state_dict(initial_weights(experiment, task))
         log.info("weights from %s", experiment.config.init_from)
     if experiment.config.trainer.get("activation_checkpointing"):
         recompute(task.model)
@@ -128,23 +127,6 @@ def _fit(
         raise KeyboardInterrupt
     metrics.close()
     return conclude(experiment, run, trainer, task, data, loggers)
-
-
-def weights_for(task: Any, source: str) -> dict[str, torch.Tensor]:
-    """The weights of a run (its best checkpoint) or of a checkpoint file, where they are those of such a task."""
-    is_file = Path(source).is_file()
-    weights: dict[str, torch.Tensor] = (
-        checkpoint.load(Path(source))["state_dict"] if is_file else weights_of(find_run(source), "best")
-    )
-    own = task.state_dict()
-    wrong = [name for name, tensor in weights.items() if name not in own or own[name].shape != tensor.shape]
-    wrong += [name for name in own if name not in weights]
-    if wrong:
-        raise Mistake(
-            f"init_from={source} does not fit this model: {', '.join(sorted(set(wrong))[:3])} differ; "
-            "give the model and tokenizer that it was trained with"
-        )
-    return weights
 
 
 def callbacks(

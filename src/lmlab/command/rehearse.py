@@ -11,7 +11,8 @@ import torch
 from lmlab import config as configuration
 from lmlab.command.backends import refuse
 from lmlab.command.experiment import Experiment, build_task, build_trainer, check_space, metric_of
-from lmlab.command.fit import callbacks, quiet, weights_for
+from lmlab.command.fit import callbacks, quiet
+from lmlab.command.initial import initial_weights
 from lmlab.command.size import loss_of, on_meta
 from lmlab.model.transformer import Transformer
 from lmlab.optimizer.muon import Muon
@@ -147,7 +148,7 @@ def check_start(experiment: Experiment, task: Any) -> None:
     """The weights to start from are there and fit."""
     if experiment.config.init_from is not None:
         with said_of("init_from"):
-            weights_for(task, experiment.config.init_from)
+            initial_weights(experiment, task)
 
 
 @contextmanager

@@ -17,9 +17,11 @@ class NextToken(nn.Module):
         embedding: nn.Embedding,
         tie_weights: bool,
         bias: bool,
+        scale_states: bool,
         init_range: float | None,
     ) -> None:
         super().__init__()
+        self.scale = dim**-0.5 if scale_states else 1.0
         self.output = nn.Linear(dim, vocab_size, bias=bias)
         if tie_weights:
             if embedding.weight.shape != self.output.weight.shape:
@@ -36,5 +38,5 @@ class NextToken(nn.Module):
             nn.init.zeros_(self.output.bias)
 
     def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time vocab"]:
-        logits: Tensor = self.output(states)
+        logits: Tensor = self.output(states if self.scale == 1.0 else states * self.scale)
         return logits

@@ -40,6 +40,7 @@ class Transformer(nn.Module):
         dropout: float,
         norm_first: bool,
         scale_embedding: bool,
+        norm_embedding: bool,
         init_std: float,
         attention: AttentionFactory,
         cross_attention: AttentionFactory | None,
@@ -61,6 +62,7 @@ class Transformer(nn.Module):
         self.memory_dim = memory_dim
         self.embedding = nn.Embedding(vocab_size, dim)
         self.scale = math.sqrt(dim) if scale_embedding else 1.0
+        self.embedding_norm = norm(dim=dim) if norm_embedding else nn.Identity()
         self.dropout = nn.Dropout(dropout)
         blocks = [
             Block(
@@ -106,7 +108,8 @@ class Transformer(nn.Module):
             with_weights=with_attention,
         )
         masks = self._masks(line)
-        states = self.dropout(self.position.embed(self._embed(inputs), line.query))
+        embedded = self.position.embed(self._embed(inputs), line.query)
+        states = self.dropout(self.embedding_norm(embedded))
         steps = []
         for block, kind, cache in zip(self.blocks, self.kinds, caches, strict=True):
             steps.append(block(states, masks[kind], cache, scene))

@@ -15,12 +15,15 @@ CHARACTERS = 2048
 
 CUT = re.compile(r"(?<=\S)[ \n]")
 
+BLANK = re.compile(r"(?<=\S) ")
+"""Where tokenizers from elsewhere have no token across: some of them (Llama 3's) take a full stop with the newlines behind it."""
 
-def chunks(text: str, size: int = CHARACTERS) -> Iterator[str]:
+
+def chunks(text: str, size: int = CHARACTERS, at: re.Pattern[str] = CUT) -> Iterator[str]:
     """Parts of at least `size` characters that make up the text; the last may be shorter."""
     start = 0
     while start < len(text):
-        cut = CUT.search(text, start + size)
+        cut = at.search(text, start + size)
         end = cut.start() if cut else len(text)
         yield text[start:end]
         start = end

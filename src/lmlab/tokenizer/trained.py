@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt
 from tokenizers import Tokenizer
 
-from lmlab.tokenizer.chunks import chunks
+from lmlab.tokenizer.chunks import BLANK, CUT, chunks
 from lmlab.types import EOS, Mistake
+
+TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
+"""As Hugging Face calls them."""
 
 
 class Trained:
-    """What `train` of each kind returns and what a run keeps as `tokenizer.json`."""
+    """What `train` of each kind returns and what a run keeps as `tokenizer.json`.
 
-    def __init__(self, *, tokenizer: Tokenizer) -> None:
+    Args:
+        end: What ends a document in a tokenizer from elsewhere; kept in `tokenizer_config.json` beside, as Hugging Face has
+            it. None: one that lmlab trained.
+    """
+
+    def __init__(self, *, tokenizer: Tokenizer, end: str | None = None) -> None:
         # Else "<eos>" written in a text would end the document. The library does not save this switch.
         tokenizer.encode_special_tokens = True
-        self._tokenizer = tokenizer
+        self._tokenizer, self._end = tokenizer, end
+        self._cut = CUT if end is None else BLANK
         self.vocab_size: int = tokenizer.get_vocab_size()
-        eos = tokenizer.token_to_id(EOS)
+        eos = tokenizer.token_to_id(end or EOS)
         if eos is None:
-            raise Mistake(f"this tokenizer.json has no {EOS}, which ends every document; train one: tokenizer=bpe")
+            raise Mistake(f"this {TOKENIZER} has no {end or EOS}, which ends every document; train one: tokenizer=bpe")
         self.eos: int = eos
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _from_json, (self._tokenizer.to_str(),)
+        return _from_json, (self._tokenizer.to_str(), self._end)
 
     def encode(self, text: str) -> list[int]:
         """Ids of the text, without `<eos>` at its end."""
-        return [index for part in self._encode_parts(list(chunks(text))) for index in part]
+        return [index for part in self._encode_parts(list(self._chunks(text))) for index in part]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, encoded in parallel."""
@@ -47,6 +57,18 @@ class Trained:
 
     def save(self, path: str) -> None:
         self._tokenizer.save(str(path))
+        if self._end is not None:
+            beside = Path(path).with_name(TOKENIZER_CONFIG)
+            beside.write_text(json.dumps({"eos_token": self._end}), encoding="utf-8")
+
+    def files(self) -> dict[str, str]:
+        """What Hugging Face's AutoTokenizer reads, by the files' names."""
+        about = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "eos_token": self._end or EOS,
+            "clean_up_tokenization_spaces": False,
+        }
+        return {TOKENIZER: self._tokenizer.to_str(pretty=True), TOKENIZER_CONFIG: json.dumps(about, indent=2) + "\n"}
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger]:
@@ -65,9 +87,12 @@ class Trained:
 
     def _encode_texts(self, texts: Sequence[str]) -> Iterable[list[list[int]]]:
         """Ids of the chunks of each text; all chunks of all texts go through the library in one call."""
-        cuts = [list(chunks(text)) for text in texts]
+        cuts = [list(self._chunks(text)) for text in texts]
         ids = iter(self._encode_parts([part for parts in cuts for part in parts]))
         return ([next(ids) for _ in parts] for parts in cuts)
+
+    def _chunks(self, text: str) -> Iterator[str]:
+        return chunks(text, at=self._cut)
 
     def _encode_parts(self, parts: list[str]) -> list[list[int]]:
         return [part.ids for part in self._tokenizer.encode_batch_fast(parts, add_special_tokens=False)]
@@ -75,8 +100,10 @@ class Trained:
 
 def load(path: str | Path) -> Trained:
     """The tokenizer that `save` wrote, or any `tokenizer.json` with an `<eos>`."""
-    return Trained(tokenizer=Tokenizer.from_file(str(path)))
+    beside = Path(path).with_name(TOKENIZER_CONFIG)
+    end = json.loads(beside.read_text(encoding="utf-8"))["eos_token"] if beside.exists() else None
+    return Trained(tokenizer=Tokenizer.from_file(str(path)), end=end)
 
 
-def _from_json(content: str) -> Trained:
-    return Trained(tokenizer=Tokenizer.from_str(content))
+def _from_json(content: str, end: str | None) -> Trained:
+    return Trained(tokenizer=Tokenizer.from_str(content), end=end)

@@ -264,7 +264,15 @@ def on_gpu(mask):
 
 @pytest.mark.usefixtures("_compiled_anew")
 def test_a_step_of_decoding_and_weights_go_by_another_kernel_than_the_one_asked_for():
-    keys = {"dim": 8, "memory_dim": None, "num_heads": 2, "num_kv_heads": None, "bias": False, "dropout": 0.0}
+    keys = {
+        "dim": 8,
+        "memory_dim": None,
+        "num_heads": 2,
+        "num_kv_heads": None,
+        "head_dim": None,
+        "bias": False,
+        "dropout": 0.0,
+    }
     options = {"qk_norm": False, "logit_cap": 2.0, "sinks": False, "gate": None, "backend": "flex"}
     part = ScaledDot(**keys, **options)
     states = torch.randn(1, 4, 8)

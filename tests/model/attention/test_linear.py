@@ -8,7 +8,7 @@ from lmlab.model.position.rotary import Rotary
 from lmlab.model.position.scaling.none import NoScaling
 from lmlab.types import Mask, Mistake
 
-KEYS = {"dim": 8, "num_heads": 2, "num_kv_heads": None, "bias": True, "qk_norm": False}
+KEYS = {"dim": 8, "num_heads": 2, "num_kv_heads": None, "head_dim": None, "bias": True, "qk_norm": False}
 DOCUMENT = torch.tensor([[0, 0, 1, 1, 1, 2, 2, 3, 0, 3, 0], [5, 5, 5, 5, 2, 2, 2, 2, 2, 9, 9]])
 
 

@@ -13,7 +13,9 @@ OPTIONS = {"logit_cap": None, "sinks": False, "gate": None, "backend": "auto"}
 
 def test_local_p_equals_equations_9_and_10():
     torch.manual_seed(0)
-    score = partial(General, num_heads=1, num_kv_heads=None, bias=False, dropout=0.0, qk_norm=False, **OPTIONS)
+    score = partial(
+        General, num_heads=1, num_kv_heads=None, head_dim=None, bias=False, dropout=0.0, qk_norm=False, **OPTIONS
+    )
     local = Local(dim=6, memory_dim=5, num_heads=1, dropout=0.0, window=2, score=score)
     states, memory = torch.randn(1, 3, 6), torch.randn(1, 9, 5)
     length = 8  # the last key is padding
@@ -34,7 +36,9 @@ def test_local_p_equals_equations_9_and_10():
 
 
 def test_the_predicted_place_learns():
-    score = partial(General, num_heads=2, num_kv_heads=1, bias=True, dropout=0.0, qk_norm=True, **OPTIONS)
+    score = partial(
+        General, num_heads=2, num_kv_heads=1, head_dim=None, bias=True, dropout=0.0, qk_norm=True, **OPTIONS
+    )
     local = Local(dim=6, memory_dim=None, num_heads=2, dropout=0.0, window=3, score=score)
     states = torch.randn(2, 5, 6)
     local(states, states, Mask(is_causal=True))[0].square().sum().backward()

@@ -8,7 +8,15 @@ from lmlab.model.position.shaw import Shaw
 from lmlab.types import Mask
 
 OPTIONS = {"logit_cap": None, "sinks": False, "gate": None, "backend": "auto"}
-KEYS = {"dim": 12, "num_heads": 4, "num_kv_heads": 2, "bias": False, "dropout": 0.0, "qk_norm": False} | OPTIONS
+KEYS = {
+    "dim": 12,
+    "num_heads": 4,
+    "num_kv_heads": 2,
+    "head_dim": None,
+    "bias": False,
+    "dropout": 0.0,
+    "qk_norm": False,
+} | OPTIONS
 
 
 @pytest.mark.parametrize("attention", [ScaledDot, Dot, General])

@@ -9,7 +9,14 @@ from lmlab.model.attention.scaled_dot import ScaledDot
 from lmlab.types import Mask, Mistake
 
 OPTIONS = {"logit_cap": None, "sinks": False, "gate": None, "backend": "auto"}
-KEYS = {"num_heads": 3, "num_kv_heads": None, "bias": True, "dropout": 0.0, "qk_norm": False} | OPTIONS
+KEYS = {
+    "num_heads": 3,
+    "num_kv_heads": None,
+    "head_dim": None,
+    "bias": True,
+    "dropout": 0.0,
+    "qk_norm": False,
+} | OPTIONS
 
 
 def test_self_attention_equals_torch_multihead_attention():

@@ -11,7 +11,15 @@ from lmlab.model.attention.general import General
 from lmlab.types import Mask
 
 OPTIONS = {"logit_cap": None, "sinks": False, "gate": None, "backend": "auto"}
-KEYS = {"dim": 8, "num_heads": 2, "num_kv_heads": None, "bias": False, "dropout": 0.0, "qk_norm": False} | OPTIONS
+KEYS = {
+    "dim": 8,
+    "num_heads": 2,
+    "num_kv_heads": None,
+    "head_dim": None,
+    "bias": False,
+    "dropout": 0.0,
+    "qk_norm": False,
+} | OPTIONS
 
 
 def general(part, head, q, k):

@@ -24,20 +24,23 @@ class Heads(nn.Module):
         memory_dim: int | None,
         num_heads: int,
         num_kv_heads: int | None,
+        head_dim: int | None,
         bias: bool,
         qk_norm: bool,
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
-        _check(dim, num_heads, self.num_kv_heads, "cross_attention" if memory_dim else "attention")
-        self.head_dim = dim // num_heads
+        part = "cross_attention" if memory_dim else "attention"
+        _check(num_heads, self.num_kv_heads, part)
+        self.head_dim = _share(dim, num_heads, part) if head_dim is None else head_dim
         self.kv_dim = self.num_kv_heads * self.head_dim
-        self.query = nn.Linear(dim, dim + 2 * self.kv_dim if memory_dim is None else dim, bias=bias)
+        width = num_heads * self.head_dim
+        self.query = nn.Linear(dim, width + 2 * self.kv_dim if memory_dim is None else width, bias=bias)
         self.key_value = None if memory_dim is None else nn.Linear(memory_dim, 2 * self.kv_dim, bias=bias)
         self.query_norm = RmsNorm(dim=self.head_dim, eps=1e-6) if qk_norm else None
         self.key_norm = RmsNorm(dim=self.head_dim, eps=1e-6) if qk_norm else None
-        self.output = nn.Linear(dim, dim, bias=bias)
+        self.output = nn.Linear(width, dim, bias=bias)
 
     def split(
         self,
@@ -139,12 +142,17 @@ def whole_only(score: str) -> Mistake:
     )
 
 
-def _check(dim: int, num_heads: int, num_kv_heads: int, part: str) -> None:
+def _share(dim: int, num_heads: int, part: str) -> int:
+    """The width of a head where all of them together are as wide as the model."""
     if dim % num_heads:
         raise Mistake(
             f"model.dim={dim} is not divisible by model.{part}.num_heads={num_heads}; "
             f"set model.dim to a multiple of {num_heads}"
         )
+    return dim // num_heads
+
+
+def _check(num_heads: int, num_kv_heads: int, part: str) -> None:
     if num_heads % num_kv_heads:
         raise Mistake(
             f"model.{part}.num_heads={num_heads} is not divisible by model.{part}.num_kv_heads={num_kv_heads}; "

@@ -26,12 +26,26 @@ class Linear(nn.Module):
     state_grows = False
     takes_relation = False
 
-    def __init__(
-        self, *, dim: int, memory_dim: int | None, num_heads: int, num_kv_heads: int | None, bias: bool, qk_norm: bool
+    def __init__(  # more than 8 arguments: as every attention
+        self,
+        *,
+        dim: int,
+        memory_dim: int | None,
+        num_heads: int,
+        num_kv_heads: int | None,
+        head_dim: int | None,
+        bias: bool,
+        qk_norm: bool,
     ) -> None:
         super().__init__()
         self.heads = Heads(
-            dim=dim, memory_dim=memory_dim, num_heads=num_heads, num_kv_heads=num_kv_heads, bias=bias, qk_norm=qk_norm
+            dim=dim,
+            memory_dim=memory_dim,
+            num_heads=num_heads,
+            num_kv_heads=num_kv_heads,
+            head_dim=head_dim,
+            bias=bias,
+            qk_norm=qk_norm,
         )
         self.num_heads = num_heads
         self.head_dim = self.heads.head_dim

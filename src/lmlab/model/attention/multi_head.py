@@ -33,6 +33,7 @@ class MultiHead(nn.Module):
         memory_dim: int | None,
         num_heads: int,
         num_kv_heads: int | None,
+        head_dim: int | None,
         bias: bool,
         dropout: float,
         qk_norm: bool,
@@ -48,7 +49,13 @@ class MultiHead(nn.Module):
                 f"model.{self.part}.logit_cap={logit_cap:g} leaves no score; set it above 0, or to null for no cap"
             )
         self.heads = Heads(
-            dim=dim, memory_dim=memory_dim, num_heads=num_heads, num_kv_heads=num_kv_heads, bias=bias, qk_norm=qk_norm
+            dim=dim,
+            memory_dim=memory_dim,
+            num_heads=num_heads,
+            num_kv_heads=num_kv_heads,
+            head_dim=head_dim,
+            bias=bias,
+            qk_norm=qk_norm,
         )
         self.num_heads = num_heads
         self.head_dim = self.heads.head_dim
