@@ -18,7 +18,8 @@ from lmlab.model.attention.scaled_dot import ScaledDot
 from lmlab.types import Cuttable, Mask, Mistake
 
 KEYS = {
-    "dim": 8, "memory_dim": None, "num_heads": 2, "num_kv_heads": None, "head_dim": None, "bias": False, "dropout": 0.0, "qk_norm": False,
+    "dim": 8, "memory_dim": None, "num_heads": 2, "num_kv_heads": None, "head_dim": None, "bias": False,
+    "dropout": 0.0, "qk_norm": False,
     "logit_cap": None, "sinks": False, "gate": None, "backend": "auto",
 }  # fmt: skip
 ALLOWED = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 1, 1]]).bool()[None, None]
