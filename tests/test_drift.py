@@ -125,9 +125,8 @@ def test_every_option_composes_and_every_key_of_it_is_taken(choice):
 def test_every_option_trains_two_steps(choice, tiny, pretrained, capsys):
     small = [word for word in tiny() if word.split("=")[0] != choice.split("=")[0]]
     placed = [word for word in in_place(choice) if word not in small]
-    model = config.compose(placed).model
-    small += ["model.attention.num_heads=4"] if "attention" in model else []
     needed = [word.format(pretrained=pretrained) for word in NEEDS.get(choice, [])]
+    small += ["model.attention.num_heads=4"] if "attention" in config.compose([*placed, *needed]).model else []
     code = cli.run(["train", *small, *placed, *needed, "fresh=true"])
     said = capsys.readouterr()
     if refusal := refusal_as_decoder(placed):  # a model that is none on its own
