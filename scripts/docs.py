@@ -71,7 +71,7 @@ def options() -> str:
 
 def table(group: str, found: dict[str, Path]) -> str:
     """Option, what it is, of a model and its parts what it can do, and its keys with their defaults."""
-    is_part = group.split("/")[0] == "model"
+    is_part = tree.is_model(group)
     known, counted = facts(group) if is_part else ({}, "")
     lines = [f"**`{group}=`** {counted}".rstrip(), ""]
     lines += head(["option", "what it is", *(["paper", "roles", "parameters"] if is_part else []), "its own keys"])

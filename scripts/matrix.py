@@ -110,12 +110,19 @@ def combinations() -> Iterator[Cell]:
 
 def pairs(attentions: list[str]) -> Iterator[Cell]:
     """Encoders and decoders, each with each; and each cross-attention, none included, between recurrent and Transformer sides."""
-    sides = [name for name in options("") if "_target_" in (CONF / "model" / f"{name}.yaml").read_text() or name in SIDES]
+    sides = [
+        name for name in options("") if "_target_" in (CONF / "model" / f"{name}.yaml").read_text() or name in SIDES
+    ]
     sides = [name for name in sides if not is_pair(name)]
     for encoder in sides:
         for decoder in sides:
             yield Cell(("model=seq2seq", f"model/encoder={encoder}", f"model/decoder={decoder}"), "pair")
-    for encoder, decoder in (("lstm", "lstm"), ("lstm", "transformer"), ("transformer", "lstm"), ("transformer", "transformer")):
+    for encoder, decoder in (
+        ("lstm", "lstm"),
+        ("lstm", "transformer"),
+        ("transformer", "lstm"),
+        ("transformer", "transformer"),
+    ):
         for attention in [*attentions, "none"]:
             words = (f"model/encoder={encoder}", f"model/decoder={decoder}", f"model/cross_attention={attention}")
             yield Cell(("model=seq2seq", *words), "pair")
@@ -162,7 +169,12 @@ def build(cell: Cell, seed: int = 0) -> nn.Module:
 
 
 def states(
-    cell: Cell, model: nn.Module, inputs: Tensor, document: Tensor | None = None, state: State = None, source: Tensor | None = None
+    cell: Cell,
+    model: nn.Module,
+    inputs: Tensor,
+    document: Tensor | None = None,
+    state: State = None,
+    source: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """One call, with the source's memory where the role has one: ids [batch, time] for a pair, else their one-hot features."""
     memory = None

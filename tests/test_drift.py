@@ -127,12 +127,12 @@ def test_every_option_composes_and_every_key_of_it_is_taken(choice):
 def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny, pretrained, capsys):
     placed = in_place(choice)
     small = [word for word in tiny() if word.split("=")[0] != choice.split("=")[0]]
-    refusal = None
-    if choice.startswith("model"):
-        small = with_place(small, composed := config.compose(placed))
-        small += ["model.attention.num_heads=4"] if "attention" in composed.model else []
-        refusal = why_no_decoder(config.compose([*small, *placed]))
     needed = [word.format(pretrained=pretrained) for word in NEEDS.get(choice, [])]
+    refusal, composed = None, config.compose([*placed, *needed])
+    small = with_place(small, composed)
+    small += ["model.attention.num_heads=4"] if "attention" in composed.model else []
+    if choice.startswith("model"):
+        refusal = why_no_decoder(config.compose([*small, *placed]))
     before = runs()
     code = cli.run(["train", *small, *[word for word in placed if word not in small], *needed, "fresh=true"])
     said = capsys.readouterr()

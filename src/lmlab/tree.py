@@ -99,6 +99,11 @@ PAPER = re.compile(r" ?\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)")
 """What stands in brackets with a year."""
 
 
+def is_model(group: str) -> bool:
+    """Whether a group is of models, or of parts that stand in one; not of what such a part is made of."""
+    return group == "model" or (group.startswith("model/") and group.count("/") == 1)
+
+
 def paper(path: Path) -> str:
     """Where an option was published: the last bracket of its description that has a year."""
     found = PAPER.findall(describe(path))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from transformers import BertConfig, GPT2Config, LlamaConfig, Qwen3Config, T5Config
 
 from lmlab import config as configuration
@@ -126,3 +127,20 @@ def test_a_model_without_biases_is_written_with_zeros(tmp_path):
     write(tmp_path, content, to_theirs(architecture.rules(content), ours.state_dict()), {}, {})
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()
     torch.testing.assert_close(theirs(ids).logits, logits(ours, ids), **CLOSE)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bert"])
+def test_files_from_before_are_read_as_those_of_today(name, tmp_path):
+    """gpt2 is published without the prefix of its names and with causal masks, bert-base-uncased with gamma and beta."""
+    theirs, ids = randomised(name), torch.randint(VOCAB, (2, 11))
+    theirs.save_pretrained(tmp_path)
+    found = load_file(tmp_path / "model.safetensors")
+    if name == "gpt2":
+        found = {key.removeprefix("transformer."): tensor for key, tensor in found.items()}
+        found["h.0.attn.bias"] = torch.ones(1, 1, 16, 16)
+    else:
+        found = {key.replace("LayerNorm.weight", "LayerNorm.gamma"): tensor for key, tensor in found.items()}
+        found = {key.replace("LayerNorm.bias", "LayerNorm.beta"): tensor for key, tensor in found.items()}
+        found |= {"bert.pooler.dense.bias": torch.ones(24), "cls.seq_relationship.bias": torch.ones(2)}
+    save_file(found, tmp_path / "model.safetensors")
+    torch.testing.assert_close(logits(loaded(tmp_path)[1], ids), theirs(ids).logits, **CLOSE)

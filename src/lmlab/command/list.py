@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
             raise Mistake(f"there is no group {word!r}; {configuration.nearest(word, [*groups, *places])}")
     for word in words:
         group = tree.group_of(word.strip("/"), groups, places) or ""
-        if group.split("/")[0] == "model":
+        if tree.is_model(group):
             lines = [*of_models(group, groups[group])]
         else:
             lines = [f"{option:<20} {tree.describe(path)}" for option, path in groups[group].items()]

@@ -14,7 +14,7 @@ from lmlab import config as configuration
 from lmlab import tree
 from lmlab.budget.parameters import count
 from lmlab.budget.shapes import shapes_only
-from lmlab.types import Mistake
+from lmlab.types import Conditional, Mistake
 
 ROLES: dict[str, dict[str, Any]] = {
     "decoder": {"causal": True},
@@ -73,6 +73,8 @@ def _places(path: Path, name: str) -> Iterator[str]:
 def _of_model(page: DictConfig, option: str) -> Facts:
     _set(page, "model", _composed("model", option))
     filled = built(page)
+    if any(isinstance(model, Conditional) for model in filled.values()):
+        return Facts(("encoder-decoder",), count(next(iter(filled.values()))))
     return Facts(tuple(filled), count(next(iter(filled.values()))) if filled else None)
 
 
