@@ -39,9 +39,11 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 VOCAB, SYMBOLS, MEMORY_DIM = 24, 8, 8
 BATCH, TIME, STEPS = 32, 10, 50
 SMALL = {
-    "dim": 32, "num_layers": 2, "dropout": 0.0, "params": None, "attention.num_heads": 4, "cross_attention.num_heads": 4,
-    "buckets": 53, "hidden_dim": None, "embedding_dim": None, "init_std": 0.1,
+    "dim": 32, "num_layers": 2, "attention.num_heads": 4, "attention.num_kv_heads": 2, "attention.head_dim": 8,
+    "cross_attention.num_heads": 4, "cross_attention.num_kv_heads": 2, "cross_attention.head_dim": 8, "buckets": 53,
+    "feedforward.num_experts": 3, "mixer.chunk_size": 4, "init_std": 0.1,
 }  # fmt: skip
+"""Set where the model has the key and gives it a value."""
 RATES = (1e-2, 2e-3)
 """Learning rates of the task, tried in turn: what learns with one of them can learn."""
 
@@ -146,10 +148,11 @@ def composed(words: tuple[str, ...]) -> DictConfig:
     with open_dict(model):
         for block in (model, model.get("encoder"), model.get("decoder")):
             for key, value in SMALL.items():
-                if block is not None and key != "params" and OmegaConf.select(block, key) not in (None, "???"):
+                is_own = block is not None and not OmegaConf.is_interpolation(block, key.split(".")[0])
+                if is_own and OmegaConf.select(block, key) is not None:
                     OmegaConf.update(block, key, value)
-    whole = OmegaConf.create({"model": model, "batch": {"seq_len": 32}})
-    return whole.model
+        config.batch.seq_len = 32
+    return config.model
 
 
 def build(cell: Cell, seed: int = 0) -> nn.Module:
@@ -159,8 +162,7 @@ def build(cell: Cell, seed: int = 0) -> nn.Module:
         Mistake: where it cannot be.
     """
     torch.manual_seed(seed)
-    block = composed(cell.words)
-    config = OmegaConf.create({"model": OmegaConf.to_container(block, resolve=True)})
+    config = OmegaConf.create({"model": OmegaConf.to_container(composed(cell.words), resolve=True)})
     memory_dim = MEMORY_DIM if cell.role == "conditional" else None
     made: nn.Module = configuration.build(config, "model")(
         vocab_size=VOCAB, causal=cell.role != "encoder", memory_dim=memory_dim

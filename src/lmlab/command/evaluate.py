@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from lmlab import config as configuration
 from lmlab import values
 from lmlab.command import front
+from lmlab.command.stored import stored
 from lmlab.types import SPLITS, Mistake
 
 OPTIONS = {"split": str, "checkpoint": str}
@@ -43,7 +44,7 @@ def evaluated(name: str, split: str, which: str) -> dict[str, float]:
     from lmlab.launcher.find import find_run
 
     run = find_run(name)
-    experiment = resolve(on_one_device(configuration.stored(run.path / "config.yaml")))
+    experiment = resolve(on_one_device(stored(run.path / "config.yaml")))
     if experiment.fingerprint != run.fingerprint:
         raise Mistake(
             f"the data of {run.path} has changed since it was trained; restore it, or train anew with fresh=true"

@@ -5,6 +5,7 @@ from pathlib import Path
 from lmlab import config as configuration
 from lmlab.command.load import weights_of
 from lmlab.command.pretrained import architecture_for, described
+from lmlab.command.stored import stored
 from lmlab.exchange.folder import write
 from lmlab.exchange.tensors import to_theirs
 from lmlab.run.folder import RunFolder
@@ -13,7 +14,7 @@ from lmlab.tokenizer.trained import load
 
 def export_folder(run: RunFolder, which: str, path: Path) -> Path:
     """config.json, model.safetensors and the tokenizer's files."""
-    config = configuration.stored(run.path / "config.yaml")
+    config = stored(run.path / "config.yaml")
     tokenizer = load(run.path / "tokenizer.json")
     causal = configuration.class_of(config, "task").causal
     about = described(config, causal=causal, vocab_size=tokenizer.vocab_size, eos=tokenizer.eos)

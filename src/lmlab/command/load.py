@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from lmlab import config as configuration
 from lmlab.command.experiment import build_model
+from lmlab.command.stored import stored
 from lmlab.launcher.find import find_run
 from lmlab.run import checkpoint
 from lmlab.run.folder import RunFolder
@@ -47,7 +47,7 @@ class Loaded:
 def load_run(name: str, which: str) -> Loaded:
     """The run with the weights of its best, last or a named checkpoint."""
     run = find_run(name)
-    config = configuration.stored(run.path / "config.yaml")
+    config = stored(run.path / "config.yaml")
     weights = weights_of(run, which)
     tokenizer = load_tokenizer(run.path / "tokenizer.json")
     task = Decoder(*build_model(config, tokenizer.vocab_size))

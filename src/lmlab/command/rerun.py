@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lmlab import config as configuration
 from lmlab.command import front
+from lmlab.command.stored import stored
 from lmlab.types import Mistake
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def again(run: Any) -> int:
     from lmlab.report.difference import difference, text
     from lmlab.run.store import find
 
-    config = configuration.stored(run.path / "config.yaml")
+    config = stored(run.path / "config.yaml")
     config.fresh = True
     config.name = f"rerun of {run.id}"
     code = train(config, run.overrides)

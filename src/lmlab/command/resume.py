@@ -38,13 +38,14 @@ def main(arguments: list[str]) -> int:
     from lmlab.command.experiment import resolve
     from lmlab.command.ranks import follow
     from lmlab.command.rehearse import rehearse
+    from lmlab.command.stored import stored
     from lmlab.command.train import show
     from lmlab.launcher.find import find_run
     from lmlab.strategy.nodes import meeting
 
     name, overrides = front.target(words)
     run = find_run(name)
-    config = configuration.changed(configuration.stored(run.path / "config.yaml"), values_of(overrides))
+    config = configuration.changed(stored(run.path / "config.yaml"), values_of(overrides))
     if len(values_of(overrides)) < len(overrides):  # a strategy changes how a step is computed, not what it is
         config.strategy = configuration.compose([word for word in overrides if is_strategy(word)]).strategy
     for override in overrides:

@@ -1,0 +1,48 @@
+"""A run's configuration as it was stored, with the keys that its parts have been given since."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from lmlab import config as configuration
+from lmlab.tree import groups
+
+
+def stored(path: Path) -> DictConfig:
+    """Runs from before a key existed are read with its default, which is what they were trained with."""
+    config = configuration.stored(path)
+    _complete(config, groups())
+    return config
+
+
+def _complete(block: DictConfig, known: dict[str, dict[str, Path]]) -> None:
+    for key, target in list(block.items()):
+        if isinstance(target, DictConfig):
+            _complete(target, known)
+        elif key == "_target_" and str(target).startswith("lmlab."):
+            *group, option = str(target).split(".")[1:-1]
+            _fill(block, "/".join(group), option, known)
+
+
+def _fill(block: DictConfig, group: str, option: str, known: dict[str, dict[str, Path]]) -> None:
+    path = known.get(group, {}).get(option)
+    missing = set() if path is None else _keys(path) - set(block)
+    if not missing:
+        return
+    with configuration.entered():
+        part = OmegaConf.select(compose(None, overrides=[f"+{group}={option}"]), group.replace("/", "."))
+    values: Any = OmegaConf.to_container(part)
+    with open_dict(block):
+        for key in missing & set(values):
+            block[key] = values[key]
+
+
+def _keys(path: Path) -> set[str]:
+    """What the option's own file says, and the parts of which it is made."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    parts = [entry for entry in content.get("defaults", []) if isinstance(entry, dict)]
+    names = {name.partition("@")[2] or name.rpartition("/")[2] for entry in parts for name in entry}
+    return {key for key in content if not key.startswith("_") and key != "defaults"} | names
