@@ -12,7 +12,7 @@ demo: $(READY) ## trains the default, shows what it learned, kills a run and res
 
 test: $(READY) lint ## lint, then all tests
 	@$(BIN)/python -m pytest --jaxtyping-packages=lmlab,beartype.beartype
-	@$(BIN)/python -m pytest tests/model/test_compile.py
+	@$(BIN)/python -m pytest tests/model/test_compile.py tests/test_matrix.py
 
 quick: $(READY) ## the tests that are not slow
 	@$(BIN)/python -m pytest --jaxtyping-packages=lmlab,beartype.beartype -m "not slow"

@@ -312,9 +312,6 @@ ENOUGH = 0.8
 
 def tried(cell: Cell) -> Verdict:
     """Builds, holds to the laws, and trains."""
-    torch.set_num_threads(1)
-    logging.disable(logging.WARNING)
-    warnings.simplefilter("ignore")
     start = time.perf_counter()
     try:
         model = build(cell).eval()
@@ -345,6 +342,13 @@ def tried(cell: Cell) -> Verdict:
     return Verdict(cell, failed=tuple(failed), seconds=time.perf_counter() - start)
 
 
+def alone() -> None:
+    """One thread for each process; what torch and lmlab log of so many models says nothing."""
+    torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -353,7 +357,9 @@ def main() -> int:
     arguments = parser.parse_args()
     start = time.perf_counter()
     chosen = [cell for cell in cells() if all(word in cell.name for word in arguments.words)]
-    with ProcessPoolExecutor(arguments.processes, mp_context=multiprocessing.get_context("fork")) as pool:
+    with ProcessPoolExecutor(
+        arguments.processes, mp_context=multiprocessing.get_context("fork"), initializer=alone
+    ) as pool:
         verdicts = []
         for verdict in pool.map(tried, chosen):
             verdicts.append(verdict)
