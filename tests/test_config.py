@@ -276,7 +276,8 @@ HEAVY = ("torch", "pytorch_lightning", "wandb", "matplotlib", "hydra", "transfor
 
 
 @pytest.mark.parametrize(
-    "line", ["--help", "--version", "train --help", "generate --help", "list model", "completion query lmlab_train_mo"]
+    "line",
+    ["--help", "--version", "train --help", "generate --help", "list optimizer", "completion query lmlab_train_mo"],
 )
 def test_help_and_completion_load_nothing_heavy(line):
     words = [word.replace("_", " ") if word.startswith("lmlab_") else word for word in line.split(" ")]

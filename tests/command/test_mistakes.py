@@ -14,7 +14,7 @@ from lmlab.run.store import find
 EXPERIMENT = [  # overrides of a tiny experiment; what the sentence has to say
     # Names.
     ("modle=lstm", "'modle'", "did you mean model?", "lmlab train --help"),
-    ("model=lstmm", "there is no model=lstmm", "did you mean lstm?", "lmlab list model"),
+    ("model=lstmm", "there is no model=lstmm", "did you mean lstm", "lmlab list model"),
     ("model/attenton=dot", "'model/attenton'", "did you mean model/attention"),
     ("model/attention=dott", "model/attention=dott", "did you mean dot?", "lmlab list model/attention"),
     ("model/cell=lstm", "model/cell has no place here", "the chosen model has no such part", "--cfg job"),

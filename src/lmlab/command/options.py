@@ -23,8 +23,8 @@ ROLES: dict[str, dict[str, Any]] = {
 }
 """What a task may want a model to be, as its constructor is told."""
 
-HOST = "transformer"
-"""The model in which a part is looked at, if it has a place for it; else the first that has."""
+HOSTS = ("transformer", "recurrent")
+"""The models in which a part is looked at, if they have a place for it; else the first that has."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def host_of(group: str) -> tuple[str, list[str]]:
     hosts = [model for model, places in found.items() if places]
     if not hosts:
         raise Mistake(f"no model has a place for {group}; lmlab list model shows the models")
-    host = HOST if HOST in hosts else hosts[0]
+    host = next((one for one in HOSTS if one in hosts), hosts[0])
     return host, sorted(found[host], key=lambda place: place != name)
 
 
