@@ -44,7 +44,7 @@ SMALL = {
     "feedforward.num_experts": 3, "mixer.chunk_size": 4, "init_std": 0.1,
 }  # fmt: skip
 """Set where the model has the key and gives it a value."""
-RATES = (1e-2, 2e-3)
+RATES = (1e-2, 2e-3, 5e-2)
 """Learning rates of the task, tried in turn: what learns with one of them can learn."""
 
 ROLES = ("decoder", "encoder", "conditional", "pair")
