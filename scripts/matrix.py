@@ -37,14 +37,14 @@ from lmlab.types import Memory, Mistake, State
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 VOCAB, SYMBOLS, MEMORY_DIM = 24, 8, 8
-BATCH, TIME, STEPS = 32, 10, 50
+BATCH, TIME, STEPS = 32, 7, 50
 SMALL = {
     "dim": 32, "num_layers": 2, "attention.num_heads": 4, "attention.num_kv_heads": 2, "attention.head_dim": 8,
     "cross_attention.num_heads": 4, "cross_attention.num_kv_heads": 2, "cross_attention.head_dim": 8, "buckets": 53,
     "feedforward.num_experts": 3, "mixer.chunk_size": 4, "init_std": 0.1,
 }  # fmt: skip
 """Set where the model has the key and gives it a value."""
-RATES = (1e-2, 2e-3, 5e-2)
+RATES = (1e-2, 5e-3, 5e-2)
 """Learning rates of the task, tried in turn: what learns with one of them can learn."""
 
 ROLES = ("decoder", "encoder", "conditional", "pair")

@@ -101,16 +101,16 @@ def _automatic(call: Call) -> Choice:
     found = []
     for backend in _preferred(call):
         obstacle = next(obstacles(backend, call), None)
+        if obstacle is None and has_slow_kernel(call.device, call.dtype, has_gradient=call.has_gradient, key=call.key):
+            return Choice("plain", "on a CPU its gradient in bfloat16 is the faster one")
         if obstacle is None:
             return Choice(backend)
         found.append(obstacle)
-    return Choice("plain", " and ".join(dict.fromkeys(found)) or "on a CPU its gradient in bfloat16 is the faster one")
+    return Choice("plain", " and ".join(dict.fromkeys(found)))
 
 
 def _preferred(call: Call) -> tuple[str, ...]:
     """The best first; products where all fail."""
-    if has_slow_kernel(call.device, call.dtype, has_gradient=call.has_gradient, key=call.key):
-        return ()
     if call.device != "cuda":
         return ("sdpa",)
     if call.is_step or call.key < LONG or call.mask not in ("documents", "tensor"):
