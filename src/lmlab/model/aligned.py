@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from lmlab.model.by_steps import by_steps
 from lmlab.model.direction import Forward, Pieces, pieces_of, widths_of
 from lmlab.model.mask import cross_mask
+from lmlab.model.numbers import numbers
+from lmlab.model.vectors import vectors
 from lmlab.types import Attention, AttentionFactory, CellFactory, Extras, Memory, Mistake, Output, State
 
 
@@ -65,8 +67,9 @@ class Aligned(nn.Module):
         if inputs.shape[1] > 1:
             return by_steps(self, inputs, document, memory, state, with_attention)
         before, seen, *cache = ([None] * len(self.layers), ()) if state is None else state
-        word = self.dropout(self._embed(inputs))
-        pieces = self._pieces(document, inputs, seen, is_fresh=state is None)
+        word = self.dropout(vectors(inputs, self.embedding))
+        numbered = numbers(document, inputs, seen, is_fresh=state is None)
+        pieces = None if numbered is None else pieces_of(*numbered, causal=True)
         top = _top(before[-1], pieces, word)
         unread = memory.states[:, :0] if cache else memory.states
         mask = cross_mask(document, memory)
@@ -87,25 +90,6 @@ class Aligned(nn.Module):
 
     def begin(self, layers: tuple[tuple[Float[Tensor, "batch width"], ...], ...]) -> State:
         return layers, ()
-
-    def _embed(
-        self, inputs: Int[Tensor, "batch time"] | Float[Tensor, "batch time dim"]
-    ) -> Float[Tensor, "batch time dim"]:
-        states: Tensor = inputs if inputs.is_floating_point() else self.embedding(inputs)
-        if states.shape[-1] != self.dim:
-            raise Mistake(f"features are {states.shape[-1]} wide, but model.dim={self.dim}; set it to their width")
-        return states
-
-    def _pieces(
-        self, document: Tensor | None, inputs: Tensor, seen: tuple[Tensor, ...], *, is_fresh: bool
-    ) -> Pieces | None:
-        """A call without document numbers is document 1; where none was ever given, nothing is cut."""
-        if document is None and not seen:
-            return None
-        if document is None:
-            document = seen[0].new_ones(inputs.shape[:2])
-        last = seen[0] if seen else None if is_fresh else torch.ones_like(document[:, 0])
-        return pieces_of(document, last, causal=True)
 
 
 def _top(

@@ -4,13 +4,13 @@ Left out: dynamic unfolding (section 3.1), which stacks a decoder on an encoder 
 memory by attention at its top, as a recurrent one does.
 """
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lmlab.model.dilated_block import DilatedBlock
+from lmlab.model.numbers import numbers
 from lmlab.model.recurrent import Reader
-from lmlab.model.taps import Rows, rows_of
+from lmlab.model.taps import rows_of
 from lmlab.model.vectors import vectors
 from lmlab.types import AttentionFactory, Extras, Memory, Mistake, ModuleFactory, Output, State
 
@@ -67,7 +67,8 @@ class DilatedCnn(nn.Module):
         assert (memory is None) == (self.reader is None), "memory goes with a model built with memory_dim"
         assert state is None or self.causal, "an encoder sees its whole input at once"
         before, seen = ([None] * len(self.layers), ()) if state is None else state
-        rows = _rows(document, inputs, seen, is_fresh=state is None)
+        numbered = numbers(document, inputs, seen, is_fresh=state is None)
+        rows = None if numbered is None else rows_of(*numbered)
         states = self.dropout(vectors(inputs, self.embedding))
         states = states if rows is None else rows.pack(states)
         after = []
@@ -88,14 +89,3 @@ def dilations(num_layers: int, largest: int) -> list[int]:
     while len(found) < num_layers:
         found.append(1 if 2 * found[-1] > largest else 2 * found[-1])
     return found
-
-
-def _rows(document: Tensor | None, inputs: Tensor, seen: tuple[Tensor, ...], *, is_fresh: bool) -> Rows | None:
-    """A call without document numbers is document 1; where none was ever given, everything is."""
-    if document is None and not seen:
-        return None
-    if document is None:
-        document = seen[0].new_ones(inputs.shape[:2])
-    if seen:
-        return rows_of(document, seen[0])
-    return rows_of(document, None if is_fresh else torch.ones_like(document[:, 0]))

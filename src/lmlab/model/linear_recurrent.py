@@ -6,11 +6,13 @@ The recurrence is a choice of its own, the mixer: computed in chunks in one pass
 import math
 
 from jaxtyping import Float, Int
-from torch import Tensor, nn, ones_like, stack
+from torch import Tensor, nn, stack
 
 from lmlab.model.course import Reading, reading_of
 from lmlab.model.mask import cross_mask
 from lmlab.model.mixer_block import MixerBlock, Scene, Step
+from lmlab.model.numbers import numbers
+from lmlab.model.vectors import vectors
 from lmlab.types import (
     AttentionFactory,
     Extras,
@@ -85,7 +87,8 @@ class LinearRecurrent(nn.Module):
         assert (memory is None) == (self.memory_dim is None), "memory goes with a model built with memory_dim"
         assert state is None or self.causal, "an encoder sees its whole input at once"
         before: State = ([None] * len(self.blocks), ()) if state is None else state
-        reading = self._reading(document, inputs, before[1], is_fresh=state is None)
+        numbered = numbers(document, inputs, before[1], is_fresh=state is None)
+        reading = None if numbered is None else reading_of(*numbered)
         scene = Scene(
             course=None if reading is None else reading.forward,
             backward_course=None if reading is None else reading.backward,
@@ -93,7 +96,7 @@ class LinearRecurrent(nn.Module):
             memory_mask=Mask() if memory is None else cross_mask(_numbers(document, reading), memory),
             with_weights=with_attention,
         )
-        states = self.dropout(self._embed(inputs if reading is None else reading.arranged(inputs)))
+        states = self.dropout(vectors(inputs if reading is None else reading.arranged(inputs), self.embedding))
         steps = []
         for block, layer_state in zip(self.blocks, before[0], strict=True):
             steps.append(block(states, layer_state, scene))
@@ -106,26 +109,6 @@ class LinearRecurrent(nn.Module):
         return (
             (tuple(step.state for step in steps), () if reading is None else (reading.last,)) if self.causal else None
         )
-
-    def _embed(
-        self, inputs: Int[Tensor, "batch time"] | Float[Tensor, "batch time dim"]
-    ) -> Float[Tensor, "batch time dim"]:
-        states: Tensor = inputs if inputs.is_floating_point() else self.embedding(inputs)
-        if states.shape[-1] != self.dim:
-            raise Mistake(f"features are {states.shape[-1]} wide, but model.dim={self.dim}; set it to their width")
-        return states
-
-    def _reading(
-        self, document: Tensor | None, inputs: Tensor, seen: tuple[Tensor, ...], *, is_fresh: bool
-    ) -> Reading | None:
-        """A call without document numbers is document 1; where none was ever given, there is one document alone."""
-        if document is None and not seen:
-            return None
-        if document is None:
-            document = seen[0].new_ones(inputs.shape[:2])
-        if seen:
-            return reading_of(document, seen[0])
-        return reading_of(document, None if is_fresh else ones_like(document[:, 0]))
 
     def _initialise(self, *, std: float, output_std: float) -> None:
         """Normal weights, the last map of each residual branch, called `output`, smaller; decays, filters keep theirs."""

@@ -12,6 +12,7 @@ from lmlab.model.by_steps import by_steps, held
 from lmlab.model.direction import Bidirectional, Forward, Pieces, pieces_of, widths_of
 from lmlab.model.embedding_dropout import EmbeddingDropout
 from lmlab.model.mask import cross_mask
+from lmlab.model.numbers import numbers
 from lmlab.model.variational_dropout import VariationalDropout
 from lmlab.types import Attention, AttentionFactory, CellFactory, Extras, Memory, Mistake, Output, State
 
@@ -108,7 +109,8 @@ class Recurrent(nn.Module):
         if self.input_feeding and inputs.shape[1] > 1:
             return by_steps(self, inputs, document, memory, state, with_attention)
         before, seen, *read = ([None] * len(self.layers), ()) if state is None else state
-        pieces = self._pieces(document, inputs, seen, is_fresh=state is None)
+        numbered = numbers(document, inputs, seen, is_fresh=state is None)
+        pieces = None if numbered is None else pieces_of(*numbered, causal=self.forward_only)
         dropped = self.input_dropout(self._embed(inputs))
         dropouts = [*[self.dropout] * (len(self.layers) - 1), self.output_dropout]
         if self.input_feeding:
@@ -145,18 +147,6 @@ class Recurrent(nn.Module):
         if states.shape[-1] != self.dim:
             raise Mistake(f"features are {states.shape[-1]} wide, but model.dim={self.dim}; set it to their width")
         return states
-
-    def _pieces(
-        self, document: Tensor | None, inputs: Tensor, seen: tuple[Tensor, ...], *, is_fresh: bool
-    ) -> Pieces | None:
-        """A call without document numbers is document 1; where none was ever given, nothing is cut."""
-        if document is None and not seen:
-            return None
-        if document is None:
-            document = seen[0].new_ones(inputs.shape[:2])
-        if seen:
-            return pieces_of(document, seen[0], causal=self.forward_only)
-        return pieces_of(document, None if is_fresh else torch.ones_like(document[:, 0]), causal=self.forward_only)
 
 
 def _widths(dim: int, num_layers: int, expansion: float) -> list[int]:
