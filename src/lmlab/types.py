@@ -110,6 +110,115 @@ class Batch:
     """In evaluation: where in its split each target stands, integers as many as targets, from 0; None in training."""
 
 
+# Words and their vectors.
+
+
+@no_type_check
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words of the training split by id."""
+
+    words: tuple[str, ...]
+    counts: np.ndarray
+    """Integers [vocab]; 0 for `<eos>` and `<unk>`, which have an id and no vector that anybody reads."""
+
+
+@no_type_check
+@dataclass
+class WordWindows:
+    """One step of running text: word i has as context the `left[i]` words before it and the `right[i]` behind it."""
+
+    words: Tensor
+    """Ids [position], int32: what is left of the text once rare and, by chance, frequent words are out."""
+    left: Tensor
+    """[position], uint8: none reaches over the end of a sentence or of the step."""
+    right: Tensor
+    num_tokens: int
+    """Words of the text that the step stands for, those left out among them."""
+
+
+@no_type_check
+@dataclass
+class Cooccurrences:
+    """One step of counts: word `rows[i]` stood near word `columns[i]` `counts[i]` times, near ones counting more."""
+
+    rows: Tensor
+    """Ids [pair], int32."""
+    columns: Tensor
+    counts: Tensor
+    """[pair], float32, above 0."""
+
+    @property
+    def num_tokens(self) -> int:
+        """What the run's progress counts: pairs."""
+        return len(self.counts)
+
+
+@runtime_checkable
+class WordModel(Protocol):
+    """Vectors of words, made of rows of one table: a word's own row, in fastText also those of its n-grams."""
+
+    dim: int
+    embedding: nn.Embedding
+    """The table [rows, dim], float32."""
+    first: Tensor
+    """Integers [vocab + 1]: the rows of word i are `rows[first[i] : first[i + 1]]`, and their mean is its vector."""
+    rows: Tensor
+    """Integers, int32."""
+    averages_context: bool
+    """Whether the mean of the context predicts the word in its middle (CBOW)."""
+    predicts_context: bool
+    """Whether the word in the middle predicts each of its context (fastText's skip-gram); where neither is true, each
+    word of the context predicts the one in the middle (word2vec's skip-gram)."""
+
+    def vectors(self) -> Tensor:
+        """[vocab, dim]"""
+
+    def vector_of(self, word: str) -> Tensor | None:
+        """[dim], also of a word that was not seen in training where the model can make one, else None."""
+
+
+@runtime_checkable
+class WordModelFactory(Protocol):
+    """What `conf/model/skipgram.yaml` and its like build."""
+
+    def __call__(self, *, vocabulary: Vocabulary) -> WordModel: ...
+
+
+@runtime_checkable
+class WordHead(Protocol):
+    """What is predicted of a word, and how the error changes the vectors: updates in place, without autograd."""
+
+    def update(
+        self,
+        model: WordModel,
+        batch: WordWindows | Cooccurrences,
+        optimizer: torch.optim.Optimizer,
+        rate: float,
+        *,
+        seed: int,
+        threads: int,
+    ) -> tuple[float, int]:
+        """One pass over a step -> its summed loss, each term before the update that it causes, and how many terms.
+
+        Args:
+            optimizer: whose state, if the rule has one, is changed in place.
+            rate: 0 changes nothing: it measures.
+            seed: of what is drawn at random.
+            threads: above 1 they write to the same rows without locks (Recht et al. 2011), and bits vary between runs.
+        """
+
+    def check(self, model: WordModel, optimizer: torch.optim.Optimizer) -> None:
+        """Raises a Mistake for a model or an optimizer that it cannot train."""
+
+
+@runtime_checkable
+class WordHeadFactory(Protocol):
+    """What `conf/head/negative_sampling.yaml` and its like build."""
+
+    def __call__(self, *, dim: int, vocabulary: Vocabulary) -> WordHead: ...
+
+
 # Models.
 
 State = Any
