@@ -45,4 +45,4 @@ def _keys(path: Path) -> set[str]:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     parts = [entry for entry in content.get("defaults", []) if isinstance(entry, dict)]
     names = {name.partition("@")[2] or name.rpartition("/")[2] for entry in parts for name in entry}
-    return {key for key in content if not key.startswith("_") and key != "defaults"} | names
+    return {key for key in content if not key.startswith("_") and key not in ("defaults", "brings")} | names
