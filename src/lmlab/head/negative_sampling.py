@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from lmlab.head.logistic import Targets, alias_table, plain_sgd, update
+from lmlab.head.logistic import plain_sgd, targets_of, update
+from lmlab.head.noise import alias_table
 from lmlab.types import Mistake, Vocabulary, WordModel, WordWindows
 
 
@@ -24,9 +25,10 @@ class NegativeSampling(nn.Module):
         self.num_negatives = num_negatives
         self.output = nn.Parameter(torch.zeros(vocab, dim))
         counts = vocabulary.counts.astype(np.float64)
-        self._noise = alias_table(np.where(counts > 0, np.maximum(counts, 1) ** power, 0.0))
-        self._first, self._rows = np.arange(vocab + 1), np.arange(vocab, dtype=np.int32)
-        self._signs = np.ones(vocab, np.float32)
+        noise = alias_table(np.where(counts > 0, np.maximum(counts, 1) ** power, 0.0))
+        self._targets = targets_of(
+            np.arange(vocab + 1), np.arange(vocab), np.ones(vocab), noise=noise, num_noise=num_negatives
+        )
 
     def update(
         self,
@@ -39,10 +41,7 @@ class NegativeSampling(nn.Module):
         threads: int,
     ) -> tuple[float, int]:
         """See WordHead."""
-        targets = Targets(
-            self.output.detach().numpy(), self._first, self._rows, self._signs, *self._noise, self.num_negatives
-        )
-        return update(model, batch, targets, rate, seed=seed, threads=threads)
+        return update(model, batch, self.output, self._targets, rate, seed=seed, threads=threads)
 
     def check(self, model: WordModel, optimizer: torch.optim.Optimizer) -> None:
         """See WordHead."""
