@@ -90,7 +90,7 @@ def walk(words, left, right, start, stop, source, table, targets, averages, pred
 @jit
 def reach(left, right, start, stop):  # type: ignore[no-untyped-def]
     """The most words of a window."""
-    most = 0
+    most = np.int64(0)
     for i in range(start, stop):
         most = max(most, np.int64(left[i]) + np.int64(right[i]))
     return most
