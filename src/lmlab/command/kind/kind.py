@@ -106,7 +106,7 @@ def check_parts(config: DictConfig) -> None:
         if takes(target, argument) or not str(target).startswith("lmlab."):
             continue
         task, own = _option(config, "task"), _option(config, group)
-        fitting = [name for name, path in groups()[group].items() if _fits(path, argument)]
+        fitting = [name for name, path in groups()[group].items() if fits(path, argument)]
         raise Mistake(f"{group}={own} is not for task={task}; choose {group}={', '.join(fitting)}")
 
 
@@ -119,10 +119,10 @@ def takes(target: str, argument: str) -> bool:
     return argument in inspect.signature(get_object(target)).parameters
 
 
-def _fits(path: Path, argument: str) -> bool:
+def fits(path: Path, argument: str) -> bool:
     """Whether the constructor takes it that an option names, in its own file or in that of its parent."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if "_target_" in content:
         return takes(content["_target_"], argument)
     parents = [entry for entry in content.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
-    return bool(parents) and _fits(path.with_name(f"{parents[0].rpartition('/')[2]}.yaml"), argument)
+    return bool(parents) and fits(path.with_name(f"{parents[0].rpartition('/')[2]}.yaml"), argument)
