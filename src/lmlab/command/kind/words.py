@@ -88,6 +88,11 @@ class Words:
         }
         if found := [key for key, is_set in wrong.items() if is_set]:
             raise Mistake(f"task=word_embedding computes no gradients, which {found[0]} is about; leave it out")
+        if config.trainer.precision != "32-true":
+            raise Mistake(
+                f"trainer.precision={config.trainer.precision} is too short for task=word_embedding, whose updates are small; "
+                "set trainer.precision=32-true"
+            )
         task.configure_optimizers()
 
     def measured(self, experiment: Experiment) -> list[str]:
