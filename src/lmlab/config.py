@@ -24,7 +24,11 @@ from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
     "name", "init_from", "cache_dir", "path", "sweep.name", "data.path", "data.root", "data.val_path",
+<<<<<<< HEAD
     "data.test_path", "task.evaluation",
+=======
+    "data.test_path", "model.embedding.init_from", "model.encoder.embedding.init_from", "model.decoder.embedding.init_from",
+>>>>>>> wv-exchange
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""
 
@@ -36,8 +40,12 @@ TEXT = (
 
 NOT_FOR_CONSTRUCTOR = {
     "trainer": ("max_tokens", "compile", "activation_checkpointing", "threads", "log_every"),
+<<<<<<< HEAD
     "model": ("params", "brings"),
     "task": ("evaluation",),
+=======
+    "model": ("params", "embedding"),
+>>>>>>> wv-exchange
 }
 """lmlab's own keys beside those of a constructor, taken out before building."""
 
