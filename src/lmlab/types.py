@@ -196,6 +196,15 @@ class WordModel(Protocol):
 
 
 @runtime_checkable
+class TwoSided(WordModel, Protocol):
+    """A model of pairs: each word has a second vector for where it is a part of contexts, and a bias for each (GloVe)."""
+
+    context: nn.Embedding
+    bias: nn.Parameter
+    context_bias: nn.Parameter
+
+
+@runtime_checkable
 class WordModelFactory(Protocol):
     """What `conf/model/skipgram.yaml` and its like build."""
 
