@@ -24,7 +24,7 @@ from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
     "name", "init_from", "cache_dir", "path", "sweep.name", "data.path", "data.root", "data.val_path",
-    "data.test_path",
+    "data.test_path", "tokenizer.pattern",
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""
 
