@@ -2,7 +2,9 @@
 
 Each of the two has a process of its own, because lmlab changes how its process keeps memory.
 
-Usage: python scripts/bench/step.py [0.8M|10.7M ...]   (default: both)
+Usage: python scripts/bench/step.py [0.8M|10.7M|MODEL ...]   (default: both sizes of the Transformer)
+
+MODEL is any option of `lmlab list model` that can be a decoder (lstm, mamba2, ...), at 2 M parameters and 8 x 128 tokens.
 
 Prints the tokens per second of both, the ratio of each pair's medians, the default precision against a float32 bare loop,
 and the peak resident memory. Logging, progress, checkpoints and the guard are on in lmlab's part.
@@ -44,6 +46,7 @@ SIZES = {
     ],
 }
 STEPS = {"0.8M": 60, "10.7M": 6}
+STEPS_OF_OTHERS = 12
 ROUNDS = 5
 
 
@@ -53,8 +56,9 @@ def main() -> None:
 
 
 def bench(size: str) -> None:
-    steps = STEPS[size]
-    overrides = ["tokenizer=char", *SIZES[size], "optimizer=adamw", f"trainer.max_steps={steps + 1}", "checkpoint.every=1000000",
+    steps = STEPS.get(size, STEPS_OF_OTHERS)
+    chosen = SIZES.get(size, [f"model={size}", "model.params=2M", "batch.size=8", "batch.seq_len=128"])
+    overrides = ["tokenizer=char", *chosen, "optimizer=adamw", f"trainer.max_steps={steps + 1}", "checkpoint.every=1000000",
                  "trainer.val_check_interval=1000000"]  # fmt: skip
     rates: dict[str, list[float]] = {"lmlab": [], "bare": [], "bare fp32": []}
     spawn = multiprocessing.get_context("spawn")

@@ -24,7 +24,7 @@ from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
     "name", "init_from", "cache_dir", "path", "sweep.name", "data.path", "data.root", "data.val_path",
-    "data.test_path", "tokenizer.pattern",
+    "data.test_path", "tokenizer.pattern", "task.evaluation",
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""
 
@@ -36,7 +36,8 @@ TEXT = (
 
 NOT_FOR_CONSTRUCTOR = {
     "trainer": ("max_tokens", "compile", "activation_checkpointing", "threads", "log_every"),
-    "model": ("params",),
+    "model": ("params", "brings"),
+    "task": ("evaluation",),
 }
 """lmlab's own keys beside those of a constructor, taken out before building."""
 
@@ -59,7 +60,7 @@ def compose(
         if any(override.is_add() or override.is_delete() for override in parsed):
             _check_keys(parsed, chosen, known, config_name, verb)
         try:
-            composed = _composed(config_name, _lines(parsed), with_hydra)
+            composed = _with_brought(_composed(config_name, _lines(parsed), with_hydra), parsed, config_name, with_hydra)
             _report(fault for override in chosen for fault in _elsewhere_faults(override, composed))
             for override in chosen:
                 _drop_leftovers(composed, override, known, parsed)
@@ -94,6 +95,21 @@ def _composed(config_name: str, overrides: list[str], with_hydra: bool = False) 
         if place := re.search(r"Could not override '([^']+)'", str(error)):
             raise Mistake(_without_place(as_typed(place[1]), config_name)) from error
         raise Mistake(one_line(error)) from error
+
+
+def _with_brought(
+    composed: DictConfig, parsed: Sequence[Override], config_name: str, with_hydra: bool
+) -> DictConfig:
+    """What a model brings with it, such as GloVe its counts and its loss, unless the command line says otherwise."""
+    brought = composed.get("model", {}).get("brings")
+    if not brought:
+        return composed
+    typed = {override.get_key_element().lstrip("~+") for override in parsed}
+    lines = [line for line in brought if line.partition("=")[0] not in typed]
+    made = _composed(config_name, [*lines, *_lines(parsed)], with_hydra)
+    with open_dict(made):
+        del made.model["brings"]  # done
+    return made
 
 
 def _drop_leftovers(

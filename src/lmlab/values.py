@@ -27,6 +27,7 @@ OWN: dict[str, Any] = {
     "trainer.devices": int,
     "trainer.gradient_clip_val": int | float | None,
     "model.params": str | int | None,
+    "task.evaluation": str | None,
     "seed": int,
     "project": str,
     "name": str | None,

@@ -19,7 +19,8 @@ from lmlab.batch.streams import Streams
 from lmlab.metric.token_loss import TokenLoss
 from lmlab.model.feedforward.experts import Experts
 from lmlab.model.feedforward.mlp import Mlp
-from lmlab.task.language_modeling import LanguageModeling, stream_seed, summed_loss
+from lmlab.task.language_modeling import LanguageModeling, summed_loss
+from lmlab.task.seeds import stream_seed
 from lmlab.types import IGNORE, Batch, Extras, Output
 
 VOCAB, DIM, SIZE, TIME = 11, 6, 12, 9

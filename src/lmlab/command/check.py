@@ -54,13 +54,13 @@ def _at(config: Any, key: str) -> Any:
 
 def plan(experiment: Any) -> Iterator[str]:
     """Size, cost and length."""
-    from lmlab.command.size import cost
-
-    parameters, flops, memory = cost(experiment)
+    cost = experiment.kind.cost(experiment)
+    memory = cost.memory
     steps, batching = experiment.horizon.total_steps, experiment.batching
     per_step = batching.size * batching.seq_len
-    yield f"parameters        {parameters:,}"
-    yield f"training FLOPs    {flops:,.0f} per token, {flops * steps * per_step:.2e} in all"
+    yield f"parameters        {cost.parameters:,}"
+    if cost.flops is not None:
+        yield f"training FLOPs    {cost.flops:,.0f} per token, {cost.flops * steps * per_step:.2e} in all"
     yield (
         f"memory            {memory.total / 2**20:,.0f} MiB: weights {memory.weights / 2**20:,.0f}, gradients "
         f"{memory.gradients / 2**20:,.0f}, optimizer {memory.optimizer / 2**20:,.0f}, activations of one pass "

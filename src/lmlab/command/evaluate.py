@@ -37,7 +37,7 @@ def on_one_device(config: DictConfig) -> DictConfig:
 
 def evaluated(name: str, split: str, which: str) -> dict[str, float]:
     """The figures of one split under one checkpoint's weights."""
-    from lmlab.command.experiment import build_task, build_trainer, metric_of, resolve
+    from lmlab.command.experiment import build_task, build_trainer, resolve
     from lmlab.command.fit import quiet
     from lmlab.command.load import weights_of
     from lmlab.command.result import measured
@@ -58,6 +58,7 @@ def evaluated(name: str, split: str, which: str) -> dict[str, float]:
         data = experiment.datamodule()
         if split != "train":
             return measured(trainer, task, data, split)
-        data.tokens["test"], task.metrics["test"] = experiment.arrays.train, metric_of(experiment.arrays)("train")
+        data.tokens["test"] = experiment.arrays.train
+        task.metrics["test"] = experiment.kind.metric(experiment)("train")
         figures = measured(trainer, task, data, "test")
         return {name.replace("test/", "train/"): value for name, value in figures.items()}

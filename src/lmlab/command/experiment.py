@@ -20,7 +20,7 @@ from lmlab import values
 from lmlab.batch.sampler import Share
 from lmlab.batch.token_batches import Batching, TokenBatches
 from lmlab.data.cache import cache_folder
-from lmlab.metric.token_loss import TokenLoss
+from lmlab.command.kind.kind import Kind, check_parts, kind_of
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.run.store import free_space
 from lmlab.strategy.deepspeed import DeepSpeed, check_machine
@@ -28,7 +28,8 @@ from lmlab.strategy.group import Started
 from lmlab.strategy.sharded import Sharded
 from lmlab.strategy.tensor_parallel import TensorParallel
 from lmlab.tokenizer.arrays import TokenArrays, token_arrays
-from lmlab.types import SPLITS, Horizon, Mistake, Source
+from lmlab.tokenizer.word_counts import vocabulary_of
+from lmlab.types import SPLITS, Horizon, Mistake, Source, Vocabulary
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,17 @@ class Experiment:
         made: TokenArrays = self._shared("arrays", arrays, "data", "tokenizer")
         return made
 
+    @cached_property
+    def words(self) -> Vocabulary:
+        """The words of the training split."""
+        made: Vocabulary = self._shared("words", lambda: vocabulary_of(self.arrays), "data", "tokenizer")
+        return made
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What depends on the kind of thing that the task is about."""
+        return kind_of(self.config)
+
     def _shared(self, name: str, make: Callable[[], Any], *blocks: str) -> Any:
         values = [configuration.plain(self.config[block]) for block in blocks]
         key = json.dumps([name, *values, str(self.config.cache_dir)], sort_keys=True)
@@ -69,8 +81,7 @@ class Experiment:
 
     @cached_property
     def batching(self) -> Batching:
-        make = configuration.build(self.config, "batch")
-        batching: Batching = make(seed=self.config.seed, eos=self.arrays.tokenizer.eos)
+        batching: Batching = self.kind.batching(self)
         batching.share(world=self.num_replicas)
         return batching
 
@@ -149,6 +160,7 @@ def resolve(config: DictConfig, data: dict[str, Any] | None = None) -> Experimen
         config.setdefault(
             "strategy", {"_target_": "lmlab.strategy.single.Single"}
         )  # runs from before there was a choice
+    check_parts(config)
     values.check(config)
     with open_dict(config):
         trainer = config.trainer
@@ -163,6 +175,8 @@ def resolve(config: DictConfig, data: dict[str, Any] | None = None) -> Experimen
         from lmlab.command.size import fix_size
 
         fix_size(config, experiment.arrays.tokenizer.vocab_size)
+    if trainer.precision == "auto" and not configuration.class_of(config, "task").autocasts:
+        trainer.precision = "32-true"
     trainer.precision = precision(trainer.precision, trainer.accelerator, config.model.dim)
     return experiment
 
@@ -233,38 +247,16 @@ def cpu_has(*features: str) -> bool:
     return path.exists() and any(feature in path.read_text() for feature in features)
 
 
-def build_model(config: DictConfig, vocab_size: int) -> tuple[Any, Any]:
+def build_model(config: DictConfig, vocabulary: int | Vocabulary) -> tuple[Any, Any]:
     """Model and head, their weights drawn from the seed."""
     torch.manual_seed(config.seed)
-    causal = configuration.class_of(config, "task").causal
-    model = configuration.build(config, "model")(vocab_size=vocab_size, causal=causal)
-    head = configuration.build(config, "head")(dim=model.dim, vocab_size=vocab_size, embedding=model.embedding)
-    return model, head
+    return kind_of(config).model(config, vocabulary)
 
 
 def build_task(experiment: Experiment) -> Any:
     """The LightningModule."""
-    config, arrays = experiment.config, experiment.arrays
-    model, head = build_model(config, arrays.tokenizer.vocab_size)
-    return configuration.build(config, "task")(
-        model=model,
-        head=head,
-        metric=metric_of(arrays),
-        optimizer=optimizer_of(config),
-        schedule=configuration.build(config, "schedule")(horizon=experiment.horizon),
-        num_micro=experiment.share.num_micro,
-        total_steps=experiment.horizon.total_steps if experiment.has_end else None,
-        seed=config.seed,
-        gradient_clip=config.trainer.gradient_clip_val,
-    )
-
-
-def metric_of(arrays: TokenArrays) -> Callable[[str], TokenLoss]:
-    """Split -> its metric, which knows how many bytes and words the split's tokens stand for."""
-    splits = arrays.meta["splits"]
-    return lambda split: TokenLoss(
-        num_tokens=splits[split]["tokens"], num_bytes=splits[split]["bytes"], num_words=splits[split]["words"]
-    )
+    model, head = build_model(experiment.config, experiment.kind.vocabulary(experiment))
+    return experiment.kind.task(experiment, model, head, optimizer_of(experiment.config))
 
 
 def optimizer_of(config: DictConfig) -> Callable[[torch.nn.Module], torch.optim.Optimizer]:
@@ -275,35 +267,7 @@ def optimizer_of(config: DictConfig) -> Callable[[torch.nn.Module], torch.optim.
 
 def draw(experiment: Experiment) -> Callable[..., list[str]]:
     """How samples are drawn while training; the seed makes them comparable from step to step."""
-    return partial(_draw, experiment)
-
-
-def _draw(experiment: Experiment, task: Any, prompt: str, num: int, length: int, temperature: float) -> list[str]:
-    from lmlab.command.continuation import continuations
-
-    return continuations(
-        unsharded(experiment, task),
-        experiment.arrays.tokenizer,
-        prompt,
-        num=num,
-        max_tokens=length,
-        temperature=temperature,
-        seed=experiment.config.seed,
-        context_size=experiment.batching.seq_len,
-    )
-
-
-def unsharded(experiment: Experiment, task: Any) -> Any:
-    """Model and head as one process can run them: of weights in pieces a copy, which all ranks make together."""
-    strategy = task.trainer.strategy
-    if not isinstance(strategy, Sharded):
-        return task
-    from lmlab.command.load import Decoder
-
-    weights = strategy.lightning_module_state_dict()
-    copy = Decoder(*build_model(experiment.config, experiment.arrays.tokenizer.vocab_size))
-    copy.load_state_dict({name: tensor for name, tensor in weights.items() if name.startswith(("model.", "head."))})
-    return copy.to(task.device)
+    return partial(experiment.kind.draw, experiment)
 
 
 def build_trainer(

@@ -17,7 +17,6 @@ from lmlab import config as configuration
 from lmlab.callback.plateau import Observe
 from lmlab.callback.recorder import Recorder
 from lmlab.command.allocator import keep_freed_memory
-from lmlab.command.backends import announce
 from lmlab.command.experiment import Experiment, build_task, build_trainer, draw
 from lmlab.command.initial import initial_weights
 from lmlab.command.ranks import train_in_ranks
@@ -43,6 +42,7 @@ def fit(experiment: Experiment, run: RunFolder, nodes: Nodes | None = None) -> N
         run.write_environment(environment(folder=run.path, threads=threads, fingerprint=experiment.fingerprint))
         run.write_summary({**run.summary, "status": "running"})
         experiment.arrays.tokenizer.save(str(run.path / "tokenizer.json"))
+        experiment.kind.begin(experiment, run)
         checkpoint.remove_leftovers(run.checkpoints)
         found = checkpoint.newest(run.checkpoints)
         start = found[0] if found else None
@@ -106,7 +106,7 @@ def _fit(
     metrics = MetricsLog(run.metrics_path)
     if is_first:
         metrics.cut(step)
-        announce(experiment)
+        experiment.kind.announce(experiment)
     task = build_task(experiment)
     if start is None and experiment.config.init_from is not None:
         task.load_state_dict(initial_weights(experiment, task))

@@ -8,6 +8,7 @@ import torch
 from omegaconf import DictConfig
 
 from lmlab.command.experiment import build_model
+from lmlab.command.kind.kind import kind_of
 from lmlab.command.stored import stored
 from lmlab.launcher.find import find_run
 from lmlab.run import checkpoint
@@ -50,7 +51,7 @@ def load_run(name: str, which: str) -> Loaded:
     config = stored(run.path / "config.yaml")
     weights = weights_of(run, which)
     tokenizer = load_tokenizer(run.path / "tokenizer.json")
-    task = Decoder(*build_model(config, tokenizer.vocab_size))
+    task = Decoder(*build_model(config, kind_of(config).known(run, tokenizer)))
     task.load_state_dict({name: tensor for name, tensor in weights.items() if name.startswith(("model.", "head."))})
     return Loaded(run, config, task.eval(), tokenizer)
 

@@ -10,7 +10,7 @@ import torch
 
 from lmlab import config as configuration
 from lmlab.command.backends import refuse
-from lmlab.command.experiment import Experiment, build_task, build_trainer, check_space, metric_of
+from lmlab.command.experiment import Experiment, build_task, build_trainer, check_space
 from lmlab.command.fit import callbacks, quiet
 from lmlab.command.initial import initial_weights
 from lmlab.command.size import loss_of, on_meta
@@ -33,10 +33,7 @@ def rehearse(experiment: Experiment) -> None:
     check_space(experiment)
     with torch.device("meta"):
         task = build_task(experiment)
-    check_state(experiment, task)
-    check_strategy(experiment, task)
-    check_forward(experiment, task)
-    refuse(experiment, task.model)
+    experiment.kind.refuse(experiment, task)
     check_monitor(experiment)
     check_optimizer(experiment)
     check_start(experiment, task)
@@ -49,6 +46,14 @@ def rehearse(experiment: Experiment) -> None:
         configuration.build(experiment.config, f"logger.{name}")
 
 
+def check_tokens(experiment: Experiment, task: Any) -> None:
+    """What is special to models of sequences."""
+    check_state(experiment, task)
+    check_strategy(experiment, task)
+    check_forward(experiment, task)
+    refuse(experiment, task.model)
+
+
 def check_device(trainer: Any) -> None:
     """What Lightning would change in silence, or wait for without end."""
     if trainer.accelerator == "cpu" and str(trainer.precision) in ("16-mixed", "16"):
@@ -59,7 +64,7 @@ def check_device(trainer: Any) -> None:
 
 def check_role(experiment: Experiment) -> None:
     """The model can be what the task needs, a decoder or an encoder: this is said before the data are read."""
-    on_meta(experiment.config, vocab_size=2)
+    on_meta(experiment.config, vocab_size=4)
 
 
 def check_state(experiment: Experiment, task: Any) -> None:
@@ -130,9 +135,7 @@ def check_forward(experiment: Experiment, task: Any) -> None:
 def check_monitor(experiment: Experiment) -> None:
     """The monitored figure is one that the validation measures."""
     monitor = experiment.config.monitor
-    metric = metric_of(experiment.arrays)("val")
-    metric.update(torch.zeros(()), 1)
-    measured = [f"val/{name}" for name in metric.compute()]
+    measured = experiment.kind.measured(experiment)
     if len(experiment.arrays.val) and monitor not in measured:
         raise Mistake(f"monitor={monitor} is not measured; {configuration.nearest(monitor, measured)}")
 

@@ -3,7 +3,6 @@
 import logging
 import resource
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,17 +13,12 @@ import torch
 from lmlab import config as configuration
 from lmlab.command.by_example import keep_by_example, write_examples
 from lmlab.command.experiment import Experiment, draw
-from lmlab.command.size import flops_per_token
-from lmlab.metric.baseline import baselines
-from lmlab.run import checkpoint, json_file
+from lmlab.run import checkpoint
 from lmlab.run.folder import RunFolder
 from lmlab.run.loggers import Loggers
 from lmlab.types import SAMPLE_BREAK
 
 log = logging.getLogger(__name__)
-
-LARGEST_FOR_BASELINES = 2**26
-"""Bytes of training text above which n-grams and xz would take longer than they are worth."""
 
 
 def conclude(
@@ -40,10 +34,11 @@ def conclude(
         "step": task.step,
         "tokens": task.tokens,
         "parameters": sum(parameter.numel() for parameter in task.parameters()),
-        "flops": flops_per_token(experiment) * task.tokens,
         "weights_sha256": checkpoint.fingerprint(last),
         **{f"last/{name}": value for name, value in evaluated.items()},
     }
+    if (flops := experiment.kind.cost(experiment).flops) is not None:
+        summary["flops"] = flops * task.tokens
     best = run.checkpoints / "best.ckpt"
     if strategy.broadcast(is_better(run, best, evaluated, config)):  # the first rank has written the metrics
         trainer.save_checkpoint(best, weights_only=True)
@@ -59,7 +54,8 @@ def conclude(
     if not trainer.is_global_zero:
         return summary
     write_examples(experiment, run, task, summary)
-    summary["baselines"] = baselines_of(experiment)
+    summary["baselines"] = experiment.kind.baselines(experiment)
+    experiment.kind.keep(experiment, run, task)
     run.write_text("final", SAMPLE_BREAK.join(texts))
     loggers.log_text("samples/final", SAMPLE_BREAK.join(texts), task.step)
     summary.update(seconds=seconds_of(run), tokens_per_second=rate_of(run), memory_gb=memory_of(trainer))
@@ -101,29 +97,3 @@ def memory_of(trainer: pl.Trainer) -> float:
         return round(torch.cuda.max_memory_allocated(device) / 2**30, 3)
     unit = 1 if sys.platform == "darwin" else 2**10
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, 3)
-
-
-def baselines_of(experiment: Experiment) -> dict[str, Any]:
-    """Bits per byte of simple models on the same split, from the cache where they were computed before."""
-    arrays = experiment.arrays
-    split = "test" if len(arrays.test) else "val"
-    if not len(getattr(arrays, split)) or arrays.meta["splits"]["train"]["bytes"] > LARGEST_FOR_BASELINES:
-        return {}
-    path = arrays.path / f"baselines_{split}.json"
-    if not path.exists():
-        train, held_out = (text_of(experiment, name) for name in ("train", split))
-        found = baselines(
-            train=arrays.train,
-            held_out=getattr(arrays, split),
-            vocab_size=arrays.tokenizer.vocab_size,
-            eos=arrays.tokenizer.eos,
-            train_text=train,
-            held_out_text=held_out,
-        )
-        json_file.write(path, {name: asdict(figures) for name, figures in found.items()})
-    return json_file.read(path)
-
-
-def text_of(experiment: Experiment, split: Any) -> bytes:
-    """The documents of a split as one string of bytes: as many as its bits per byte are divided by."""
-    return "".join(example.text for example in experiment.source.read(split)).encode()

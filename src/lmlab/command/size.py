@@ -12,10 +12,11 @@ from torch import Tensor
 
 from lmlab import config as configuration
 from lmlab.budget.flops import training_flops
-from lmlab.budget.memory import TrainingMemory, training_memory
+from lmlab.budget.memory import training_memory
 from lmlab.budget.parameters import count, parse_size
 from lmlab.budget.width import fit_width
 from lmlab.command.experiment import Experiment, build_model
+from lmlab.command.kind.kind import Cost
 from lmlab.optimizer.groups import parameter_groups
 
 log = logging.getLogger(__name__)
@@ -69,13 +70,13 @@ def on_meta(config: DictConfig, vocab_size: int) -> torch.nn.ModuleList:
         return torch.nn.ModuleList(build_model(config, vocab_size))
 
 
-def cost(experiment: Experiment) -> tuple[int, float, TrainingMemory]:
-    """Parameters, training FLOPs per token, and the memory of one pass."""
+def cost(experiment: Experiment) -> Cost:
+    """Of a model of sequences: parameters, training FLOPs per token, and the memory of one pass."""
     config, vocab_size = experiment.config, experiment.arrays.tokenizer.vocab_size
     parts = on_meta(config, vocab_size)
     forward = _forward(parts, experiment.share.micro_size, experiment.batching.seq_len)
     memory = training_memory(forward, parameter_groups(parts), _of_groups(config))
-    return count(parts), flops_per_token(experiment, parts), memory
+    return Cost(count(parts), flops_per_token(experiment, parts), memory)
 
 
 SHORT = 16

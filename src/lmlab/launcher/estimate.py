@@ -15,7 +15,6 @@ SIZE = 1024
 
 def estimate(overrides: Sequence[str]) -> str:
     """A line a job, then the sum."""
-    from lmlab.command.size import cost
     from lmlab.launcher.sweep import prepared
 
     ready = prepared(overrides)
@@ -25,8 +24,8 @@ def estimate(overrides: Sequence[str]) -> str:
     for number, one in enumerate(ready.planned, start=1):
         key = str(one.point.varied)
         if key not in costs:  # another seed costs the same
-            parameters, flops, memory = cost(one.experiment)
-            costs[key] = parameters, flops * tokens_of(one), memory.total / 2**20
+            cost = one.experiment.kind.cost(one.experiment)
+            costs[key] = cost.parameters, (cost.flops or 0.0) * tokens_of(one), cost.memory.total / 2**20
         parameters, flops, mebibytes = costs[key]
         total += flops
         varied = " ".join([one.label, *seed_of(one)])
@@ -40,10 +39,12 @@ def estimate(overrides: Sequence[str]) -> str:
     lines.append("")
     lines.append(f"sweep folder      {ready.folder}")
     lines.append(f"jobs              {len(ready.planned)}, {places} at once")
-    lines.append(f"training FLOPs    {total:.2e} in all")
-    lines.append(
-        f"time              about {hours(total / rate)} of training on this machine, at {rate / 1e9:,.0f} GFLOP/s for all jobs"
-    )
+    if total:
+        lines.append(f"training FLOPs    {total:.2e} in all")
+        lines.append(
+            f"time              about {hours(total / rate)} of training on this machine, "
+            f"at {rate / 1e9:,.0f} GFLOP/s for all jobs"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from lmlab.launcher.estimate import tokens_of
 from lmlab.launcher.plan import Planned, Planner
 from lmlab.run import json_file
+from lmlab.types import Mistake
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +52,12 @@ class Matcher:
             return float(tokens_of(planned))
         if self.kind == "time":
             return self._seconds(planned) * _steps(planned)
-        from lmlab.command.size import cost
-
-        parameters, flops, _ = cost(planned.experiment)
-        return float(parameters) if self.kind == "params" else flops * tokens_of(planned)
+        cost = planned.experiment.kind.cost(planned.experiment)
+        if self.kind == "params":
+            return float(cost.parameters)
+        if cost.flops is None:
+            raise Mistake("sweep.match=flops: nobody counts those of this task; choose params, tokens or time")
+        return float(cost.flops * tokens_of(planned))
 
     def _seconds(self, planned: Planned) -> float:
         if planned.identity not in self.seconds:

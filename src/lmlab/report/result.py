@@ -16,6 +16,26 @@ def result(run: Record) -> str:
 def _figures(summary: Mapping[str, Any]) -> Iterator[str]:
     split = "test" if "test/loss" in summary else "val"
     yield ""
+    yield from _of_text(summary, split) if f"{split}/perplexity" in summary else _of_words(summary)
+    yield ""
+    yield (
+        f"{summary.get('parameters', 0):,} parameters, {summary.get('step', 0):,} steps, {summary.get('tokens', 0):,} tokens, "
+        f"{summary.get('seconds', 0):.0f} s; best after step {summary.get('best_step', summary.get('step'))}"
+    )
+
+
+def _of_words(summary: Mapping[str, Any]) -> Iterator[str]:
+    """The losses, and of each word set how well the vectors do and on how much of it."""
+    for split in ("val", "test"):
+        if f"{split}/loss" in summary:
+            yield f"{f'loss of held-out text ({split})':<40}{summary[f'{split}/loss']:>10.4f}"
+    for name, value in summary.items():
+        is_part = name.rpartition("/")[0] in summary
+        if name.startswith("val/") and f"{name}/coverage" in summary and not is_part:
+            yield f"{name.removeprefix('val/'):<40}{value:>10.4f}   on {summary[f'{name}/coverage']:.1%} of it"
+
+
+def _of_text(summary: Mapping[str, Any], split: str) -> Iterator[str]:
     yield f"held-out text ({split} split)       nats/token   perplexity   bits/byte"
     if f"{split}/loss" in summary:
         loss, perplexity = summary[f"{split}/loss"], summary[f"{split}/perplexity"]
@@ -24,11 +44,6 @@ def _figures(summary: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(figures, dict):
             loss = figures.get("loss")
             yield _row(name, loss, None if loss is None else math.exp(loss), figures.get("bits_per_byte"))
-    yield ""
-    yield (
-        f"{summary.get('parameters', 0):,} parameters, {summary.get('step', 0):,} steps, {summary.get('tokens', 0):,} tokens, "
-        f"{summary.get('seconds', 0):.0f} s; best after step {summary.get('best_step', summary.get('step'))}"
-    )
 
 
 def _row(name: str, *figures: float | None) -> str:

@@ -24,6 +24,7 @@ EXCLUDED = (
     "trainer.log_every",
     "data.path",  # the content is in the fingerprint, wherever it lies
     "data.root",
+    "task.evaluation",  # where the word sets lie that are measured
 )
 """Dotted keys, with all below them, that do not take part."""
 

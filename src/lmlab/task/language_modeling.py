@@ -13,6 +13,7 @@ from torchmetrics import Metric
 from lmlab.task.carried import Carried
 from lmlab.task.clipping import clip
 from lmlab.task.exchange import Exchange
+from lmlab.task.seeds import seed_generator, stream_seed
 from lmlab.types import IGNORE, Batch, Output, Schedule, SequenceModel, replica
 
 
@@ -37,6 +38,8 @@ class LanguageModeling(pl.LightningModule):
 
     causal = True
     """The role of the model that it needs: a decoder."""
+    autocasts = True
+    """Whether its passes can be computed in a shorter float."""
 
     def __init__(
         self,
@@ -193,24 +196,3 @@ def losses(logits: Tensor, targets: Tensor) -> Tensor:
     """-log p of each target, 0 where it is IGNORE, in float32: logits [batch, time, vocab], targets [batch, time]."""
     found = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE, reduction="none")
     return found.view_as(targets)
-
-
-def stream_seed(*key: int) -> int:
-    """A 63-bit seed from (seed, step, micro, rank), each key its own stream (splitmix64 over the words)."""
-    mixed = 0
-    for word in key:
-        mixed = (mixed + word + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-        mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-        mixed ^= mixed >> 31
-    return mixed >> 1
-
-
-def seed_generator(seed: int, device: torch.device) -> None:
-    """Seeds the device's own generator; torch.manual_seed would keep a stack trace per call for devices not yet in use."""
-    if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
-    elif device.type == "mps":
-        torch.mps.manual_seed(seed)
-    else:
-        torch.default_generator.manual_seed(seed)

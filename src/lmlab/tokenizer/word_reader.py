@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -110,7 +111,7 @@ def _finder(pattern: str | None) -> Callable[[str], list[str]]:
 
 def _joined(words: list[str], phrases: Phrases) -> list[str]:
     """Pairs become one word, greedily from left to right, as word2phrase does."""
-    found = list(map(phrases.get, zip(words, words[1:])))
+    found = list(map(phrases.get, pairwise(words)))
     joined: list[str] = []
     start = 0
     for place, token in enumerate(found):

@@ -1,0 +1,128 @@
+"""What an experiment on one kind of thing does otherwise than on another: sequences of tokens, or words and their vectors."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import yaml
+from hydra.utils import get_object
+from omegaconf import DictConfig
+from torch import nn
+from torchmetrics import Metric
+
+from lmlab import config as configuration
+from lmlab.budget.memory import TrainingMemory
+from lmlab.task.word_embedding import WordEmbedding
+from lmlab.tree import groups
+from lmlab.types import Mistake
+
+if TYPE_CHECKING:
+    from lmlab.command.experiment import Experiment
+    from lmlab.run.folder import RunFolder
+    from lmlab.tokenizer.trained import Trained
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of an experiment."""
+
+    parameters: int
+    flops: float | None
+    """Of training, per token; None: nobody counts them."""
+    memory: TrainingMemory
+
+
+class Kind(Protocol):
+    """The steps of `train`, `check` and `evaluate` that depend on it."""
+
+    needs: Mapping[str, str]
+    """Group -> what an option's constructor takes if it is of this kind."""
+
+    def vocabulary(self, experiment: Experiment) -> Any:
+        """What a model is built for."""
+
+    def batching(self, experiment: Experiment) -> Any:
+        """How ids become batches."""
+
+    def model(self, config: DictConfig, vocabulary: Any) -> tuple[Any, Any]:
+        """Model and head, of a vocabulary or of a number that stands for one."""
+
+    def task(self, experiment: Experiment, model: Any, head: Any, optimizer: Callable[[nn.Module], Any]) -> Any:
+        """The LightningModule."""
+
+    def metric(self, experiment: Experiment) -> Callable[[str], Metric]:
+        """Split -> its metric."""
+
+    def refuse(self, experiment: Experiment, task: Any) -> None:
+        """Says what would not train; the task's weights are without memory."""
+
+    def measured(self, experiment: Experiment) -> list[str]:
+        """The names of a validation's figures."""
+
+    def announce(self, experiment: Experiment) -> None:
+        """Logs what was chosen, once per start."""
+
+    def draw(
+        self, experiment: Experiment, task: Any, prompt: str, num: int, length: int, temperature: float
+    ) -> list[str]:
+        """Samples of what was learned."""
+
+    def cost(self, experiment: Experiment) -> Cost:
+        """What training takes."""
+
+    def baselines(self, experiment: Experiment) -> dict[str, Any]:
+        """Figures of simple models on the same split."""
+
+    def begin(self, experiment: Experiment, run: RunFolder) -> None:
+        """Writes beside the tokenizer what `known` reads."""
+
+    def known(self, run: RunFolder, tokenizer: Trained) -> Any:
+        """What the model of a run was built for, as its folder says."""
+
+    def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
+        """Writes what else is left of a finished run."""
+
+
+def kind_of(config: DictConfig) -> Kind:
+    """By the task."""
+    from lmlab.command.kind.tokens import Tokens
+    from lmlab.command.kind.words import Words
+
+    return Words() if issubclass(configuration.class_of(config, "task"), WordEmbedding) else Tokens()
+
+
+def check_parts(config: DictConfig) -> None:
+    """Model, head and batch are of the task's kind.
+
+    Raises:
+        Mistake: with the options that are.
+    """
+    for group, argument in kind_of(config).needs.items():
+        target = config[group]._target_
+        if takes(target, argument) or not str(target).startswith("lmlab."):
+            continue
+        task, own = _option(config, "task"), _option(config, group)
+        fitting = [name for name, path in groups()[group].items() if fits(path, argument)]
+        raise Mistake(f"{group}={own} is not for task={task}; choose {group}={', '.join(fitting)}")
+
+
+def _option(config: DictConfig, group: str) -> str:
+    return str(config[group]._target_).rpartition(".")[0].rpartition(".")[2]
+
+
+def takes(target: str, argument: str) -> bool:
+    """Whether a constructor has a parameter of this name."""
+    return argument in inspect.signature(get_object(target)).parameters
+
+
+def fits(path: Path, argument: str) -> bool:
+    """Whether the constructor takes it that an option names, in its own file or in that of its parent."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if "_target_" in content:
+        return takes(content["_target_"], argument)
+    parents = [entry for entry in content.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    return bool(parents) and fits(path.with_name(f"{parents[0].rpartition('/')[2]}.yaml"), argument)
