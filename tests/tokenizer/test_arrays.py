@@ -20,7 +20,14 @@ from lmlab.tokenizer.word import Word
 from lmlab.types import Mistake, Split, Text
 
 WORD = Word(
-    vocab_size=None, min_count=1, lowercase=False, pattern=None, chinese="characters", phrases=None, phrase_discount=5.0, phrase_passes=1
+    vocab_size=None,
+    min_count=1,
+    lowercase=False,
+    pattern=None,
+    chinese="characters",
+    phrases=None,
+    phrase_discount=5.0,
+    phrase_passes=1,
 )
 CHAR = Char(vocab_size=None, min_count=1)
 

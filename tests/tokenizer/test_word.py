@@ -48,7 +48,11 @@ def test_a_pattern_finds_what_it_finds_in_each_line_of_lower_case() -> None:
 
 @pytest.mark.parametrize(
     ("chinese", "expected"),
-    [("characters", ["我", "爱", "北", "京", "ok"]), ("segmented", ["我爱", "北京ok"]), ("jieba", ["我", "爱", "北京", "ok"])],
+    [
+        ("characters", ["我", "爱", "北", "京", "ok"]),
+        ("segmented", ["我爱", "北京ok"]),
+        ("jieba", ["我", "爱", "北京", "ok"]),
+    ],
 )
 def test_chinese_is_cut_as_chosen_also_when_loaded_again(tmp_path: Path, chinese: str, expected: list[str]) -> None:
     text = "我爱 北京ok\n"

@@ -28,7 +28,12 @@ class Pretrained:
                 f"tokenizer.path={path} has no {TOKENIZER}; name a folder that has it (transformers' "
                 "AutoTokenizer.from_pretrained(...).save_pretrained writes one)"
             )
-        read = (self._file, self._file.with_name(TOKENIZER_CONFIG), self._file.with_name(CONFIG), self._file.with_name(WORDS))
+        read = (
+            self._file,
+            self._file.with_name(TOKENIZER_CONFIG),
+            self._file.with_name(CONFIG),
+            self._file.with_name(WORDS),
+        )
         self.content = [hashlib.sha256(file.read_bytes()).hexdigest() for file in read if file.is_file()]
 
     @property

@@ -15,7 +15,9 @@ def ranked(counts: Counter[str], *, vocab_size: int | None, min_count: int) -> d
     kept = [symbol for symbol in own if counts[symbol] >= min_count]
     if own and not kept:
         most = max(counts[symbol] for symbol in own)
-        raise Mistake(f"tokenizer.min_count={min_count} leaves no vocabulary; set tokenizer.min_count to at most {most}")
+        raise Mistake(
+            f"tokenizer.min_count={min_count} leaves no vocabulary; set tokenizer.min_count to at most {most}"
+        )
     kept.sort(key=lambda symbol: (-counts[symbol], symbol))
     symbols = [EOS, UNK, *kept][:vocab_size]
     return {symbol: index for index, symbol in enumerate(symbols)}
