@@ -56,7 +56,7 @@ def _counts(arrays: TokenArrays) -> Int[np.ndarray, "vocab"]:
     """Counted once for each folder, which may be one that others own."""
     path = arrays.path / COUNTS
     with suppress(OSError, ValueError, EOFError):
-        found = np.load(path, allow_pickle=False)
+        found: np.ndarray = np.load(path, allow_pickle=False)
         if found.shape == (arrays.tokenizer.vocab_size,) and found.sum() == len(arrays.train):
             return found
     counts = np.zeros(arrays.tokenizer.vocab_size, np.int64)
