@@ -19,8 +19,8 @@ from lmlab import config as configuration
 from lmlab import values
 from lmlab.batch.sampler import Share
 from lmlab.batch.token_batches import Batching, TokenBatches
-from lmlab.data.cache import cache_folder
 from lmlab.command.kind.kind import Kind, check_parts, kind_of
+from lmlab.data.cache import cache_folder
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.run.store import free_space
 from lmlab.strategy.deepspeed import DeepSpeed, check_machine

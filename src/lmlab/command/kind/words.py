@@ -44,7 +44,9 @@ VOCABULARY = "vocabulary.tsv"
 class Words:
     """See Kind."""
 
-    needs: Mapping[str, str] = MappingProxyType({"tokenizer": "lowercase", "model": "vocabulary", "head": "vocabulary", "batch": "unk"})
+    needs: Mapping[str, str] = MappingProxyType(
+        {"tokenizer": "lowercase", "model": "vocabulary", "head": "vocabulary", "batch": "unk"}
+    )
 
     def vocabulary(self, experiment: Experiment) -> Vocabulary:
         return experiment.words
@@ -79,7 +81,9 @@ class Words:
     def refuse(self, experiment: Experiment, task: Any) -> None:
         config = experiment.config
         if experiment.has_ranks:
-            raise Mistake("task=word_embedding shares a step among threads and not among devices; choose strategy=single")
+            raise Mistake(
+                "task=word_embedding shares a step among threads and not among devices; choose strategy=single"
+            )
         wrong = {
             "trainer.compile": config.trainer.compile,
             "trainer.activation_checkpointing": config.trainer.get("activation_checkpointing"),
@@ -122,7 +126,9 @@ class Words:
         silent = sorted(set(range(len(words.words))) - set(seen))
         return [
             f"{words.words[index]}: "
-            + ", ".join(words.words[one] for one, _ in nearest(vectors, vectors[index], num=NEAREST, exclude=[index, *silent]))
+            + ", ".join(
+                words.words[one] for one, _ in nearest(vectors, vectors[index], num=NEAREST, exclude=[index, *silent])
+            )
             for index in asked
         ]
 
