@@ -32,8 +32,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lmlab.command.kind.kind import fits
 from lmlab import config as configuration
+from lmlab.command.kind.kind import fits
 from lmlab.types import Memory, Mistake, State
 
 CONF = Path(__file__).resolve().parents[1] / "conf"

@@ -196,6 +196,15 @@ class WordModel(Protocol):
 
 
 @runtime_checkable
+class TwoSided(WordModel, Protocol):
+    """A model of pairs: each word has a second vector for where it is a part of contexts, and a bias for each (GloVe)."""
+
+    context: nn.Embedding
+    bias: nn.Parameter
+    context_bias: nn.Parameter
+
+
+@runtime_checkable
 class WordModelFactory(Protocol):
     """What `conf/model/skipgram.yaml` and its like build."""
 
@@ -205,6 +214,9 @@ class WordModelFactory(Protocol):
 @runtime_checkable
 class WordHead(Protocol):
     """What is predicted of a word, and how the error changes the vectors: updates in place, without autograd."""
+
+    reads: type
+    """WordWindows or Cooccurrences: what a batching says that it `makes`."""
 
     def update(
         self,

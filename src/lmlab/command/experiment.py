@@ -19,8 +19,8 @@ from lmlab import config as configuration
 from lmlab import values
 from lmlab.batch.sampler import Share
 from lmlab.batch.token_batches import Batching, TokenBatches
-from lmlab.data.cache import cache_folder
 from lmlab.command.kind.kind import Kind, check_parts, kind_of
+from lmlab.data.cache import cache_folder
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.run.store import free_space
 from lmlab.strategy.deepspeed import DeepSpeed, check_machine
@@ -249,8 +249,12 @@ def cpu_has(*features: str) -> bool:
 
 def build_model(config: DictConfig, vocabulary: int | Vocabulary) -> tuple[Any, Any]:
     """Model and head, their weights drawn from the seed."""
+    from lmlab.command.embedding import freeze
+
     torch.manual_seed(config.seed)
-    return kind_of(config).model(config, vocabulary)
+    model, head = kind_of(config).model(config, vocabulary)
+    freeze(config, model, head)
+    return model, head
 
 
 def build_task(experiment: Experiment) -> Any:

@@ -23,7 +23,7 @@ from lmlab.metric.mean_loss import MeanLoss
 from lmlab.metric.word_evaluations import word_evaluations
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.tokenizer.word_counts import read_vocabulary, write_vocabulary
-from lmlab.types import Mistake, Vocabulary
+from lmlab.types import Mistake, Vocabulary, WordWindows
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
@@ -44,7 +44,9 @@ VOCABULARY = "vocabulary.tsv"
 class Words:
     """See Kind."""
 
-    needs: Mapping[str, str] = MappingProxyType({"tokenizer": "lowercase", "model": "vocabulary", "head": "vocabulary", "batch": "unk"})
+    needs: Mapping[str, str] = MappingProxyType(
+        {"tokenizer": "lowercase", "model": "vocabulary", "head": "vocabulary", "batch": "unk"}
+    )
 
     def vocabulary(self, experiment: Experiment) -> Vocabulary:
         return experiment.words
@@ -79,7 +81,9 @@ class Words:
     def refuse(self, experiment: Experiment, task: Any) -> None:
         config = experiment.config
         if experiment.has_ranks:
-            raise Mistake("task=word_embedding shares a step among threads and not among devices; choose strategy=single")
+            raise Mistake(
+                "task=word_embedding shares a step among threads and not among devices; choose strategy=single"
+            )
         wrong = {
             "trainer.compile": config.trainer.compile,
             "trainer.activation_checkpointing": config.trainer.get("activation_checkpointing"),
@@ -92,6 +96,13 @@ class Words:
             raise Mistake(
                 f"trainer.precision={config.trainer.precision} is too short for task=word_embedding, whose updates are small; "
                 "set trainer.precision=32-true"
+            )
+        batching = type(experiment.batching)
+        if batching.makes is not task.head.reads:
+            fitting = "word_windows" if task.head.reads is WordWindows else "cooccurrences"
+            raise Mistake(
+                f"head ({type(task.head).__name__}) does not learn from what batch ({batching.__name__}) makes; "
+                f"choose batch={fitting}, or model=glove, which brings all that it needs"
             )
         task.configure_optimizers()
 
@@ -122,7 +133,9 @@ class Words:
         silent = sorted(set(range(len(words.words))) - set(seen))
         return [
             f"{words.words[index]}: "
-            + ", ".join(words.words[one] for one, _ in nearest(vectors, vectors[index], num=NEAREST, exclude=[index, *silent]))
+            + ", ".join(
+                words.words[one] for one, _ in nearest(vectors, vectors[index], num=NEAREST, exclude=[index, *silent])
+            )
             for index in asked
         ]
 
