@@ -187,7 +187,9 @@ def _range_faults(config: DictConfig) -> Iterator[Fault]:
 def _embedding_faults(config: DictConfig) -> Iterator[Fault]:
     """The block that no constructor checks: a value in its place, or a key in it that nothing reads."""
     for key in (f"{model}.embedding" for model in MODELS):
-        if has(config, key) and (not isinstance(block := _value(config, key), dict) or {*block} - {"init_from", "freeze"}):
+        if has(config, key) and (
+            not isinstance(block := _value(config, key), dict) or {*block} - {"init_from", "freeze"}
+        ):
             yield Fault(key, block, f"{key}.init_from=FILE and {key}.freeze=true")
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from lmlab import config as configuration
 from lmlab import values
 from lmlab.command import front
-from lmlab.launcher.find import LATEST, find_sweep, newest_sweep
 from lmlab.exchange.vector_files import NAMES
+from lmlab.launcher.find import LATEST, find_sweep, newest_sweep
 from lmlab.types import Mistake
 
 OPTIONS: dict[str, Any] = {"format": str, "checkpoint": str, "path": str | None}

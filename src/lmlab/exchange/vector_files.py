@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from jaxtyping import Float32, Integer
@@ -103,8 +103,9 @@ def _keyed_vectors(
     except ImportError as error:
         raise Mistake("format=keyedvectors is written by gensim, which is missing; pip install gensim") from error
     made = KeyedVectors(vectors.shape[1])
-    extras: Any = None if counts is None else {"count": counts}
-    made.add_vectors(list(words), vectors, extras=extras)
+    made.add_vectors(list(words), vectors)
+    for word, count in zip(words, [] if counts is None else counts.tolist()):
+        made.set_vecattr(word, "count", count)
     made.save(file)
 
 
