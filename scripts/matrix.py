@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lmlab import config as configuration
+from lmlab.command.kind.kind import fits
 from lmlab.types import Memory, Mistake, State
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -90,6 +91,8 @@ def combinations() -> Iterator[Cell]:
     """Each model in each role; a Transformer with each attention and position; each reader with each cross-attention."""
     attentions = options("attention")
     for name in options(""):
+        if fits(CONF / "model" / f"{name}.yaml", "vocabulary"):  # vectors of words, no sequences
+            continue
         content = yaml.safe_load((CONF / "model" / f"{name}.yaml").read_text())
         model = (f"model={name}",)
         if "seq2seq" in str(content.get("_target_")) or is_pair(name):

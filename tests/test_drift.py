@@ -10,6 +10,8 @@ import yaml
 from hydra.utils import get_object
 
 from lmlab import cli, config, tree, values
+from lmlab.command.kind.kind import fits
+from lmlab.command.kind.words import Words
 from lmlab.types import Mistake
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,12 +20,21 @@ GROUPS = {
     for group, options in tree.groups().items()
 }
 CHOICES = [f"{group}={option}" for group, options in GROUPS.items() for option in options]
+WORDS = Words()
 ELSEWHERE = {"logger": "run"}
 """Groups whose classes stand in a folder of another name: wandb is imported in run/ alone."""
 
 
+def is_of_words(choice):
+    """Whether it is a model, head or batch for vectors of words."""
+    group, _, option = choice.partition("=")
+    return group in ("model", "head", "batch") and fits(GROUPS[group][option], WORDS.needs[group])
+
+
 def in_place(choice):
-    """The choice with the model that has a place for it."""
+    """The choice with the task or the model that has a place for it."""
+    if is_of_words(choice):
+        return ["task=word_embedding", choice]
     for before in ([], ["model=transformer"], ["model=recurrent"], ["model=linear_recurrent"], ["model=seq2seq"]):
         try:
             config.compose([*before, choice])
@@ -129,9 +140,12 @@ def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny
     small = [word for word in tiny() if word.split("=")[0] != choice.split("=")[0]]
     needed = [word.format(pretrained=pretrained) for word in NEEDS.get(choice, [])]
     refusal, composed = None, config.compose([*placed, *needed])
+    if "task=word_embedding" in placed:
+        small = [word for word in small if not word.startswith("tokenizer=")]
+        needed += [] if "tokenizer.min_count" in " ".join(needed) else ["tokenizer.min_count=1"]
     small = with_place(small, composed)
     small += ["model.attention.num_heads=4"] if "attention" in composed.model else []
-    if choice.startswith("model"):
+    if choice.startswith("model") and not is_of_words(choice):
         refusal = why_no_decoder(config.compose([*small, *placed]))
     before = runs()
     code = cli.run(["train", *small, *[word for word in placed if word not in small], *needed, "fresh=true"])
@@ -145,8 +159,9 @@ def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny
 
 
 def with_place(words, composed):
-    """Those whose key the model has, if they are about it."""
-    return [word for word in words if not word.startswith("model.") or config.has(composed, word.split("=")[0])]
+    """Those whose key the model or the batch has, if they are about it."""
+    about = ("model.", "batch.")
+    return [word for word in words if not word.startswith(about) or config.has(composed, word.split("=")[0])]
 
 
 def why_no_decoder(composed):

@@ -24,7 +24,7 @@ from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
     "name", "init_from", "cache_dir", "path", "sweep.name", "data.path", "data.root", "data.val_path",
-    "data.test_path", "task.evaluation",
+    "data.test_path", "tokenizer.pattern", "task.evaluation",
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""
 
@@ -60,7 +60,9 @@ def compose(
         if any(override.is_add() or override.is_delete() for override in parsed):
             _check_keys(parsed, chosen, known, config_name, verb)
         try:
-            composed = _with_brought(_composed(config_name, _lines(parsed), with_hydra), parsed, config_name, with_hydra)
+            composed = _with_brought(
+                _composed(config_name, _lines(parsed), with_hydra), parsed, config_name, with_hydra
+            )
             _report(fault for override in chosen for fault in _elsewhere_faults(override, composed))
             for override in chosen:
                 _drop_leftovers(composed, override, known, parsed)
@@ -97,9 +99,7 @@ def _composed(config_name: str, overrides: list[str], with_hydra: bool = False) 
         raise Mistake(one_line(error)) from error
 
 
-def _with_brought(
-    composed: DictConfig, parsed: Sequence[Override], config_name: str, with_hydra: bool
-) -> DictConfig:
+def _with_brought(composed: DictConfig, parsed: Sequence[Override], config_name: str, with_hydra: bool) -> DictConfig:
     """What a model brings with it, such as GloVe its counts and its loss, unless the command line says otherwise."""
     brought = composed.get("model", {}).get("brings")
     if not brought:

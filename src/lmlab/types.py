@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, no_type_check, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, no_type_check, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,6 +121,23 @@ class Vocabulary:
     words: tuple[str, ...]
     counts: np.ndarray
     """Integers [vocab]; 0 for `<eos>` and `<unk>`, which have an id and no vector that anybody reads."""
+
+
+class WordPair(NamedTuple):
+    """Two words and how alike people found them."""
+
+    first: str
+    second: str
+    score: float
+
+
+class Analogy(NamedTuple):
+    """a is to b as c is to what? `words` are a, b, c and the answer."""
+
+    section: str
+    is_syntactic: bool
+    """Whether it asks for a form of a word, and not for something about the world."""
+    words: tuple[str, str, str, str]
 
 
 @no_type_check

@@ -12,6 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from lmlab.command.kind.kind import fits
 from lmlab.config import without_own
 from lmlab.types import Mistake
 
@@ -105,6 +106,8 @@ def choices() -> list[tuple[str, ...]]:
     """Each model; each option of each group of parts in each model that has the group; and MORE."""
     found: list[tuple[str, ...]] = []
     for path in sorted((CONF / "model").glob("*.yaml")):
+        if fits(path, "vocabulary"):  # vectors of words, no sequences
+            continue
         if "encoder" in composed((f"model={path.stem}",)).model:  # two models, of which test_seq2seq.py makes pairs
             continue
         found.append((f"model={path.stem}",))

@@ -19,6 +19,16 @@ from lmlab.tokenizer.char import Char
 from lmlab.tokenizer.word import Word
 from lmlab.types import Mistake, Split, Text
 
+WORD = Word(
+    vocab_size=None,
+    min_count=1,
+    lowercase=False,
+    pattern=None,
+    chinese="characters",
+    phrases=None,
+    phrase_discount=5.0,
+    phrase_passes=1,
+)
 CHAR = Char(vocab_size=None, min_count=1)
 
 
@@ -60,12 +70,12 @@ def test_the_tokenizer_sees_the_training_split_alone(tmp_path: Path) -> None:
 
 
 def test_what_is_counted_is_the_texts_own(tmp_path: Path) -> None:
-    for trainer in (CHAR, Word(vocab_size=None, min_count=1), Bpe(vocab_size=258, min_count=2)):
+    for trainer in (CHAR, WORD, Bpe(vocab_size=258, min_count=2)):
         count = token_arrays(Small(), trainer, tmp_path).meta["splits"]["train"]
         assert count["bytes"] == count["characters"] == 9
         assert count["documents"] == 3
         assert count["words"] == 3 + 1 + 2
-    words = token_arrays(Small(), Word(vocab_size=None, min_count=1), tmp_path)
+    words = token_arrays(Small(), WORD, tmp_path)
     assert len(words.train) == words.meta["splits"]["train"]["words"]
 
 
@@ -80,7 +90,7 @@ def test_the_second_time_nothing_is_read(tmp_path: Path) -> None:
 
 def test_another_text_or_another_value_gives_another_folder(tmp_path: Path) -> None:
     sources = [Small(), Small(name="other")]
-    trainers = [CHAR, Char(vocab_size=4, min_count=1), Word(vocab_size=None, min_count=1)]
+    trainers = [CHAR, Char(vocab_size=4, min_count=1), WORD]
     paths = {token_arrays(source, trainer, tmp_path).path for source in sources for trainer in trainers}
     assert len(paths) == 6
 

@@ -19,8 +19,8 @@ from lmlab import config as configuration
 from lmlab import values
 from lmlab.batch.sampler import Share
 from lmlab.batch.token_batches import Batching, TokenBatches
-from lmlab.data.cache import cache_folder
 from lmlab.command.kind.kind import Kind, check_parts, kind_of
+from lmlab.data.cache import cache_folder
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.run.store import free_space
 from lmlab.strategy.deepspeed import DeepSpeed, check_machine
@@ -28,6 +28,7 @@ from lmlab.strategy.group import Started
 from lmlab.strategy.sharded import Sharded
 from lmlab.strategy.tensor_parallel import TensorParallel
 from lmlab.tokenizer.arrays import TokenArrays, token_arrays
+from lmlab.tokenizer.word_counts import vocabulary_of
 from lmlab.types import SPLITS, Horizon, Mistake, Source, Vocabulary
 
 log = logging.getLogger(__name__)
@@ -159,6 +160,7 @@ def resolve(config: DictConfig, data: dict[str, Any] | None = None) -> Experimen
         config.setdefault(
             "strategy", {"_target_": "lmlab.strategy.single.Single"}
         )  # runs from before there was a choice
+    check_parts(config)
     values.check(config)
     with open_dict(config):
         trainer = config.trainer
@@ -168,7 +170,6 @@ def resolve(config: DictConfig, data: dict[str, Any] | None = None) -> Experimen
         if config.debug:
             trainer.max_steps, trainer.val_check_interval, config.logger = 20, 10, None
     torch.set_num_threads(trainer.threads)
-    check_parts(config)
     experiment = Experiment(config, {} if data is None else data)
     if config.model.get("params") is not None:
         from lmlab.command.size import fix_size

@@ -14,6 +14,8 @@ from lmlab import config as configuration
 from lmlab import tree
 from lmlab.budget.parameters import count
 from lmlab.budget.shapes import shapes_only
+from lmlab.command.kind.kind import takes
+from lmlab.command.kind.words import unnamed
 from lmlab.types import Conditional, Mistake
 
 ROLES: dict[str, dict[str, Any]] = {
@@ -72,6 +74,10 @@ def _places(path: Path, name: str) -> Iterator[str]:
 
 def _of_model(page: DictConfig, option: str) -> Facts:
     _set(page, "model", _composed("model", option))
+    if takes(page.model._target_, "vocabulary"):
+        with shapes_only():
+            model = configuration.build(page, "model")(vocabulary=unnamed(page.tokenizer.vocab_size))
+        return Facts(("word vectors",), count(model))
     filled = built(page)
     if any(isinstance(model, Conditional) for model in filled.values()):
         return Facts(("encoder-decoder",), count(next(iter(filled.values()))))

@@ -29,20 +29,25 @@ def _complete(block: DictConfig, known: dict[str, dict[str, Path]]) -> None:
 
 def _fill(block: DictConfig, group: str, option: str, known: dict[str, dict[str, Path]]) -> None:
     path = known.get(group, {}).get(option)
-    missing = set() if path is None else _keys(path) - set(block)
-    if not missing:
+    missing = set() if path is None else _keys(path, group) - set(block)
+    if path is None or not missing:
         return
-    with configuration.entered():
-        part = OmegaConf.select(compose(None, overrides=[f"+{group}={option}"]), group.replace("/", "."))
-    values: Any = OmegaConf.to_container(part)
+    if group == "task":  # its file sets defaults of other groups as well
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))["task"]
+    else:
+        with configuration.entered():
+            part = OmegaConf.select(compose(None, overrides=[f"+{group}={option}"]), group.replace("/", "."))
+        values = OmegaConf.to_container(part)
     with open_dict(block):
         for key in missing & set(values):
             block[key] = values[key]
 
 
-def _keys(path: Path) -> set[str]:
+def _keys(path: Path, group: str) -> set[str]:
     """What the option's own file says, and the parts of which it is made."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if group == "task":
+        content = content["task"]
     parts = [entry for entry in content.get("defaults", []) if isinstance(entry, dict)]
     names = {name.partition("@")[2] or name.rpartition("/")[2] for entry in parts for name in entry}
     return {key for key in content if not key.startswith("_") and key not in ("defaults", "brings")} | names

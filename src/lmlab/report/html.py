@@ -13,6 +13,8 @@ import yaml
 from lmlab.report.chart import Point, Series, chart
 from lmlab.report.figure import duration, figure, short
 from lmlab.report.record import Record
+from lmlab.report.word_figures import curve, is_detail, word_figures
+from lmlab.report.word_map import word_map
 from lmlab.types import SAMPLE_BREAK
 
 NAMES = {
@@ -22,6 +24,8 @@ NAMES = {
     "lr": "Learning rate",
     "tokens_per_second": "Tokens per second",
     "grad_norm": "Gradient norm",
+    "similarity": "Word similarity (Spearman)",
+    "analogies": "Analogies (share of right answers)",
 }
 """Known figures in the order of the page; others follow under their own names."""
 
@@ -47,7 +51,7 @@ def write_page(path: Path, text: str) -> Path:
 
 def page(run: Record) -> str:
     """The whole page."""
-    sections = (_header, _baselines, _curves, _samples, _repeat, _config, _environment)
+    sections = (_header, _baselines, _words, _curves, _samples, _repeat, _config, _environment)
     return document(run.name or run.id, "\n".join(part for section in sections for part in section(run)))
 
 
@@ -140,18 +144,30 @@ def _curves(run: Record) -> Iterator[str]:
 
 
 def _grouped(run: Record) -> dict[str, list[Series]]:
-    """Metrics that differ in their split only share a chart."""
+    """Metrics that differ in their split only share a chart, as do the sets that word vectors are measured on."""
     points: dict[str, list[Point]] = {}
     for line in run.metrics():
         for key, value in line.items():
-            if key not in HIDDEN and isinstance(value, (int, float)):
+            if key not in HIDDEN and isinstance(value, (int, float)) and not is_detail(key.partition("/")[2]):
                 points.setdefault(key, []).append((line["step"], value))
     groups: dict[str, list[Series]] = {}
     for key, values in points.items():
         split, _, name = key.rpartition("/")
-        groups.setdefault(name, []).append(Series(split or name, values, ROLES.get(split, "other")))
+        of_words = curve(key.partition("/")[2])
+        if of_words:
+            lines = groups.setdefault(of_words[0], [])
+            lines.append(Series(of_words[1], values, f"c{len(lines) % 8 + 1}"))
+        else:
+            groups.setdefault(name, []).append(Series(split or name, values, ROLES.get(split, "other")))
     order = [*NAMES, *sorted(groups)]
     return {name: groups[name] for name in sorted(groups, key=order.index)}
+
+
+def _words(run: Record) -> Iterator[str]:
+    yield word_figures(run.summary)
+    drawn = word_map(run.path)
+    if drawn:
+        yield f"<h2>A map of words</h2>{drawn}"
 
 
 def _samples(run: Record) -> Iterator[str]:

@@ -30,7 +30,8 @@ def _of_words(summary: Mapping[str, Any]) -> Iterator[str]:
         if f"{split}/loss" in summary:
             yield f"{f'loss of held-out text ({split})':<40}{summary[f'{split}/loss']:>10.4f}"
     for name, value in summary.items():
-        if f"{name}/coverage" in summary:
+        is_part = name.rpartition("/")[0] in summary
+        if name.startswith("val/") and f"{name}/coverage" in summary and not is_part:
             yield f"{name.removeprefix('val/'):<40}{value:>10.4f}   on {summary[f'{name}/coverage']:.1%} of it"
 
 

@@ -85,7 +85,9 @@ class WordEmbedding(pl.LightningModule):
         factor = self.schedule(self.step)
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
-        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)  # no gradients: it calls training_step alone
+        super().optimizer_step(
+            epoch, batch_idx, optimizer, optimizer_closure
+        )  # no gradients: it calls training_step alone
         self.step, self.micro = self.step + 1, 0
 
     def configure_optimizers(self) -> Optimizer:

@@ -38,7 +38,8 @@ BLOCK_CHARACTERS = 2**24
 class Trainer(Protocol):
     """What `conf/tokenizer/*.yaml` builds; its attributes are the values that decide the result."""
 
-    def train(self, texts: Iterable[str]) -> Trained: ...
+    def train(self, texts: Iterable[str]) -> Trained:
+        """Of texts that may be gone through again and again."""
 
 
 @no_type_check
@@ -143,8 +144,18 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class TrainingTexts:
+    """Read anew each time, rather than held."""
+
+    source: Source
+
+    def __iter__(self) -> Iterator[str]:
+        return (example.text for example in self.source.read("train"))
+
+
 def _build(source: Source, trainer: Trainer, identity: dict[str, Any], folder: Path) -> None:
-    tokenizer = trainer.train(example.text for example in source.read("train"))
+    tokenizer = trainer.train(TrainingTexts(source))
     tokenizer.save(str(folder / "tokenizer.json"))
     splits = {split: _write(source, split, tokenizer, folder / f"{split}.bin") for split in SPLITS}
     meta = {

@@ -11,6 +11,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 
 from lmlab.tokenizer.trained import TOKENIZER, TOKENIZER_CONFIG, Trained
+from lmlab.tokenizer.word_reader import WORDS, WordReader
 from lmlab.types import EOS, Mistake
 
 CONFIG = "config.json"
@@ -27,7 +28,12 @@ class Pretrained:
                 f"tokenizer.path={path} has no {TOKENIZER}; name a folder that has it (transformers' "
                 "AutoTokenizer.from_pretrained(...).save_pretrained writes one)"
             )
-        read = (self._file, self._file.with_name(TOKENIZER_CONFIG), self._file.with_name(CONFIG))
+        read = (
+            self._file,
+            self._file.with_name(TOKENIZER_CONFIG),
+            self._file.with_name(CONFIG),
+            self._file.with_name(WORDS),
+        )
         self.content = [hashlib.sha256(file.read_bytes()).hexdigest() for file in read if file.is_file()]
 
     @property
@@ -48,7 +54,7 @@ class Pretrained:
         end = self.end or self._end_of_document()
         if tokenizer.token_to_id(end) is None:
             raise Mistake(f"tokenizer.end={end} is no token of {self._file}; set tokenizer.end to what ends a document")
-        return Trained(tokenizer=tokenizer, end=end)
+        return Trained(tokenizer=tokenizer, end=end, reader=WordReader.beside(self._file))
 
     def _end_of_document(self) -> str:
         """What tokenizer_config.json says; in BERT, which has no end of a text, what stands between two."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from jaxtyping import UInt
 from tokenizers import Tokenizer
 
 from lmlab.tokenizer.chunks import BLANK, CUT, chunks
-from lmlab.types import EOS, Mistake
+from lmlab.tokenizer.word_reader import WordReader
+from lmlab.types import EOS, UNK, Mistake
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 """As Hugging Face calls them."""
@@ -23,25 +25,29 @@ class Trained:
     Args:
         end: What ends a document in a tokenizer from elsewhere; kept in `tokenizer_config.json` beside, as Hugging Face has
             it. None: one that lmlab trained.
+        reader: How words are found where the library has no way to say so; kept in `words.json` beside. None: the
+            library finds them.
     """
 
-    def __init__(self, *, tokenizer: Tokenizer, end: str | None = None) -> None:
+    def __init__(self, *, tokenizer: Tokenizer, end: str | None = None, reader: WordReader | None = None) -> None:
         # Else "<eos>" written in a text would end the document. The library does not save this switch.
         tokenizer.encode_special_tokens = True
-        self._tokenizer, self._end = tokenizer, end
+        self._tokenizer, self._end, self._reader = tokenizer, end, reader
         self._cut = CUT if end is None else BLANK
         self.vocab_size: int = tokenizer.get_vocab_size()
         eos = tokenizer.token_to_id(end or EOS)
         if eos is None:
             raise Mistake(f"this {TOKENIZER} has no {end or EOS}, which ends every document; train one: tokenizer=bpe")
         self.eos: int = eos
+        self.unk: int | None = tokenizer.token_to_id(UNK)
+        self._index = {**tokenizer.get_vocab(), "\n": eos} if reader else {}
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _from_json, (self._tokenizer.to_str(), self._end)
+        return _from_json, (self._tokenizer.to_str(), self._end, self._reader)
 
     def encode(self, text: str) -> list[int]:
         """Ids of the text, without `<eos>` at its end."""
-        return [index for part in self._encode_parts(list(self._chunks(text))) for index in part]
+        return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, encoded in parallel."""
@@ -60,9 +66,16 @@ class Trained:
         if self._end is not None:
             beside = Path(path).with_name(TOKENIZER_CONFIG)
             beside.write_text(json.dumps({"eos_token": self._end}), encoding="utf-8")
+        if self._reader is not None:
+            self._reader.save(Path(path))
 
     def files(self) -> dict[str, str]:
         """What Hugging Face's AutoTokenizer reads, by the files' names."""
+        if self._reader is not None:
+            raise Mistake(
+                "a tokenizer with tokenizer.lowercase, pattern, chinese or phrases cannot be written for Hugging Face, "
+                f"whose {TOKENIZER} has no way to say these; train with tokenizer=bpe, or with tokenizer=word as it is"
+            )
         about = {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "eos_token": self._end or EOS,
@@ -87,9 +100,15 @@ class Trained:
 
     def _encode_texts(self, texts: Sequence[str]) -> Iterable[list[list[int]]]:
         """Ids of the chunks of each text; all chunks of all texts go through the library in one call."""
+        if self._reader is not None:
+            return ([*map(self._encode_words, self._reader.words(text))] for text in texts)
         cuts = [list(self._chunks(text)) for text in texts]
         ids = iter(self._encode_parts([part for parts in cuts for part in parts]))
         return ([next(ids) for _ in parts] for parts in cuts)
+
+    def _encode_words(self, words: list[str]) -> list[int]:
+        assert self.unk is not None, "a vocabulary of words has one for all others"
+        return list(map(self._index.get, words, repeat(self.unk)))
 
     def _chunks(self, text: str) -> Iterator[str]:
         return chunks(text, at=self._cut)
@@ -102,8 +121,8 @@ def load(path: str | Path) -> Trained:
     """The tokenizer that `save` wrote, or any `tokenizer.json` with an `<eos>`."""
     beside = Path(path).with_name(TOKENIZER_CONFIG)
     end = json.loads(beside.read_text(encoding="utf-8"))["eos_token"] if beside.exists() else None
-    return Trained(tokenizer=Tokenizer.from_file(str(path)), end=end)
+    return Trained(tokenizer=Tokenizer.from_file(str(path)), end=end, reader=WordReader.beside(Path(path)))
 
 
-def _from_json(content: str, end: str | None) -> Trained:
-    return Trained(tokenizer=Tokenizer.from_str(content), end=end)
+def _from_json(content: str, end: str | None, reader: WordReader | None) -> Trained:
+    return Trained(tokenizer=Tokenizer.from_str(content), end=end, reader=reader)

@@ -11,7 +11,13 @@ def ranked(counts: Counter[str], *, vocab_size: int | None, min_count: int) -> d
     """Symbol -> id: `<eos>`, `<unk>`, then the symbols by falling count, equal counts by code point."""
     if vocab_size is not None and vocab_size < 3:
         raise Mistake(f"tokenizer.vocab_size={vocab_size} is too small; {EOS}, {UNK} and one symbol need at least 3")
-    kept = [symbol for symbol, count in counts.items() if count >= min_count and symbol not in (EOS, UNK)]
+    own = [symbol for symbol in counts if symbol not in (EOS, UNK)]
+    kept = [symbol for symbol in own if counts[symbol] >= min_count]
+    if own and not kept:
+        most = max(counts[symbol] for symbol in own)
+        raise Mistake(
+            f"tokenizer.min_count={min_count} leaves no vocabulary; set tokenizer.min_count to at most {most}"
+        )
     kept.sort(key=lambda symbol: (-counts[symbol], symbol))
     symbols = [EOS, UNK, *kept][:vocab_size]
     return {symbol: index for index, symbol in enumerate(symbols)}

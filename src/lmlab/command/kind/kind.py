@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import yaml
 from hydra.utils import get_object
 from omegaconf import DictConfig
 from torch import nn
@@ -101,10 +103,10 @@ def check_parts(config: DictConfig) -> None:
     """
     for group, argument in kind_of(config).needs.items():
         target = config[group]._target_
-        if argument in inspect.signature(get_object(target)).parameters or not str(target).startswith("lmlab."):
+        if takes(target, argument) or not str(target).startswith("lmlab."):
             continue
         task, own = _option(config, "task"), _option(config, group)
-        fitting = [name for name, path in groups()[group].items() if argument in _arguments(path)]
+        fitting = [name for name, path in groups()[group].items() if fits(path, argument)]
         raise Mistake(f"{group}={own} is not for task={task}; choose {group}={', '.join(fitting)}")
 
 
@@ -112,13 +114,15 @@ def _option(config: DictConfig, group: str) -> str:
     return str(config[group]._target_).rpartition(".")[0].rpartition(".")[2]
 
 
-def _arguments(path: Any) -> set[str]:
-    """What the constructor takes that an option names itself or by its parent's file."""
-    import yaml
+def takes(target: str, argument: str) -> bool:
+    """Whether a constructor has a parameter of this name."""
+    return argument in inspect.signature(get_object(target)).parameters
 
+
+def fits(path: Path, argument: str) -> bool:
+    """Whether the constructor takes it that an option names, in its own file or in that of its parent."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if "_target_" in content:
-        target = content["_target_"]
-        return set(inspect.signature(get_object(target)).parameters) if target.startswith("lmlab.") else set()
+        return takes(content["_target_"], argument)
     parents = [entry for entry in content.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
-    return _arguments(path.with_name(f"{parents[0].rpartition('/')[2]}.yaml")) if parents else set()
+    return bool(parents) and fits(path.with_name(f"{parents[0].rpartition('/')[2]}.yaml"), argument)

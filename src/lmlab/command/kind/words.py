@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from omegaconf import DictConfig
 from torch import nn
 from torchmetrics import Metric
@@ -16,8 +18,11 @@ from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory, size_of, state_ratio
 from lmlab.budget.parameters import count
 from lmlab.command.kind.kind import Cost
+from lmlab.data.word_sets import read_word_sets
 from lmlab.metric.mean_loss import MeanLoss
+from lmlab.metric.word_evaluations import word_evaluations
 from lmlab.optimizer.groups import parameter_groups
+from lmlab.tokenizer.word_counts import read_vocabulary, write_vocabulary
 from lmlab.types import Mistake, Vocabulary
 
 if TYPE_CHECKING:
@@ -27,14 +32,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FREQUENT = 200
-"""Words among which those are drawn whose neighbours are shown."""
+STEP = 100
+"""Ranks between the words whose neighbours are shown."""
+
+NEAREST = 8
+
+VOCABULARY = "vocabulary.tsv"
+"""In the run's folder."""
 
 
 class Words:
     """See Kind."""
 
-    needs: Mapping[str, str] = MappingProxyType({"model": "vocabulary", "head": "vocabulary", "batch": "unk"})
+    needs: Mapping[str, str] = MappingProxyType(
+        {"tokenizer": "lowercase", "model": "vocabulary", "head": "vocabulary", "batch": "unk"}
+    )
 
     def vocabulary(self, experiment: Experiment) -> Vocabulary:
         return experiment.words
@@ -42,7 +54,7 @@ class Words:
     def batching(self, experiment: Experiment) -> Any:
         arrays = experiment.arrays
         make = configuration.build(experiment.config, "batch")
-        return make(seed=experiment.config.seed, eos=arrays.tokenizer.eos, unk=unknown(arrays), folder=arrays.path)
+        return make(seed=experiment.config.seed, eos=arrays.tokenizer.eos, unk=arrays.tokenizer.unk, folder=arrays.path)
 
     def model(self, config: DictConfig, vocabulary: int | Vocabulary) -> tuple[Any, Any]:
         words = unnamed(vocabulary) if isinstance(vocabulary, int) else vocabulary
@@ -69,7 +81,9 @@ class Words:
     def refuse(self, experiment: Experiment, task: Any) -> None:
         config = experiment.config
         if experiment.has_ranks:
-            raise Mistake("task=word_embedding shares a step among threads and not among devices; choose strategy=single")
+            raise Mistake(
+                "task=word_embedding shares a step among threads and not among devices; choose strategy=single"
+            )
         wrong = {
             "trainer.compile": config.trainer.compile,
             "trainer.activation_checkpointing": config.trainer.get("activation_checkpointing"),
@@ -78,6 +92,11 @@ class Words:
         }
         if found := [key for key, is_set in wrong.items() if is_set]:
             raise Mistake(f"task=word_embedding computes no gradients, which {found[0]} is about; leave it out")
+        if config.trainer.precision != "32-true":
+            raise Mistake(
+                f"trainer.precision={config.trainer.precision} is too short for task=word_embedding, whose updates are small; "
+                "set trainer.precision=32-true"
+            )
         task.configure_optimizers()
 
     def measured(self, experiment: Experiment) -> list[str]:
@@ -97,8 +116,21 @@ class Words:
     def draw(
         self, experiment: Experiment, task: Any, prompt: str, num: int, length: int, temperature: float
     ) -> list[str]:
-        """The nearest neighbours of the prompt's words, or of words from among the most frequent."""
-        return []
+        """The nearest neighbours of the prompt's words; without a prompt, of words from among the most frequent."""
+        from lmlab.analysis.neighbors import nearest
+
+        words, vectors = experiment.words, task.model.vectors().detach()
+        ids = {word: index for index, word in enumerate(words.words)}
+        seen = words.counts.nonzero()[0].tolist()
+        asked = [ids[word] for word in prompt.split() if word in ids] or _spread(seen[: num * STEP], num)
+        silent = sorted(set(range(len(words.words))) - set(seen))
+        return [
+            f"{words.words[index]}: "
+            + ", ".join(
+                words.words[one] for one, _ in nearest(vectors, vectors[index], num=NEAREST, exclude=[index, *silent])
+            )
+            for index in asked
+        ]
 
     def cost(self, experiment: Experiment) -> Cost:
         from lmlab.command.size import on_meta
@@ -115,18 +147,23 @@ class Words:
         return {}
 
     def begin(self, experiment: Experiment, run: RunFolder) -> None:
-        write_vocabulary(experiment.words, run.path / VOCABULARY)
+        write_vocabulary(run.path / VOCABULARY, experiment.words)
 
     def known(self, run: RunFolder, tokenizer: Trained) -> Vocabulary:
         return read_vocabulary(run.path / VOCABULARY)
 
     def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
-        """The vocabulary, and a map of its most frequent words."""
+        """A map of the most frequent words."""
+        from lmlab.analysis.word_map import write_word_map
+
+        words, vectors = experiment.words, task.model.vectors().detach().cpu().numpy()
+        write_word_map(run.path, words=words.words, counts=words.counts, vectors=vectors)
 
 
-def unknown(arrays: Any) -> int:
-    """The id of `<unk>`, which closed vocabularies have behind `<eos>`."""
-    return 1
+def _spread(ids: list[int], num: int) -> list[int]:
+    """As many, far from each other, the last one last."""
+    step = max(1, len(ids) // max(num, 1))
+    return ids[step - 1 :: step][:num]
 
 
 def unnamed(number: int) -> Vocabulary:
@@ -138,4 +175,9 @@ def unnamed(number: int) -> Vocabulary:
 
 def evaluations(experiment: Experiment) -> dict[str, Metric]:
     """The word sets that are there, as metrics of vectors."""
-    return {}
+    root = experiment.config.task.evaluation
+    if root is None:
+        return {}
+    sets = read_word_sets(Path(root))
+    with torch.device("cpu"):  # a rehearsal builds on the meta device, where nothing can be counted
+        return word_evaluations(experiment.words.words, similarity=sets.similarity, analogy=sets.analogy)

@@ -72,7 +72,7 @@ class Experts(nn.Module):
         with torch.autocast("cpu" if states.is_meta else states.device.type, enabled=False):
             return F.linear(states.float(), self.router.weight.float())
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator] # the shapes are those of the data, another in every step
+    @torch.compiler.disable  # the shapes are those of the data, another in every step
     def _chosen(
         self,
         states: Float[Tensor, "tokens dim"],
