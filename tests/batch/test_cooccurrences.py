@@ -156,5 +156,5 @@ def test_a_text_without_pairs_is_refused(tmp_path):
     lonely = np.array([5, EOS, UNK, 6, EOS], dtype=np.uint16)
     batches = batching(tmp_path, lonely)
     assert batches.steps_per_epoch(len(lonely)) == 0
-    with pytest.raises(Mistake, match="has no two known words in one sentence; lower tokenizer.min_count"):
+    with pytest.raises(Mistake, match=r"has no two known words in one sentence; lower tokenizer\.min_count"):
         batches.train(lonely)
