@@ -124,6 +124,8 @@ TRAINED = [choice for choice in CHOICES if choice.split("/")[0].split("=")[0] in
 NEEDS = {
     "batch=streams": ["model=lstm"],
     "tokenizer=unigram": ["tokenizer.vocab_size=60"],
+    "batch=cooccurrences": ["model=glove"],
+    "head=least_squares": ["model=glove"],
     "schedule=plateau": ["trainer.val_check_interval=1"],
     "tokenizer=pretrained": ["tokenizer.path={pretrained}"],
 }

@@ -60,11 +60,14 @@ def compose(
         if any(override.is_add() or override.is_delete() for override in parsed):
             _check_keys(parsed, chosen, known, config_name, verb)
         try:
-            composed = _with_brought(
-                _composed(config_name, _lines(parsed), with_hydra), parsed, config_name, with_hydra
-            )
+            composed = _composed(config_name, _lines(parsed), with_hydra)
+            brought = _brought(composed, parsed)
+            if brought:
+                composed = _composed(config_name, _lines([*brought, *parsed]), with_hydra)
+                with open_dict(composed):
+                    del composed.model["brings"]  # done
             _report(fault for override in chosen for fault in _elsewhere_faults(override, composed))
-            for override in chosen:
+            for override in [*(one for one in brought if one.get_key_element() in known), *chosen]:
                 _drop_leftovers(composed, override, known, parsed)
             _take_away(chosen, composed)
             return composed
@@ -99,27 +102,25 @@ def _composed(config_name: str, overrides: list[str], with_hydra: bool = False) 
         raise Mistake(one_line(error)) from error
 
 
-def _with_brought(composed: DictConfig, parsed: Sequence[Override], config_name: str, with_hydra: bool) -> DictConfig:
-    """What a model brings with it, such as GloVe its counts and its loss, unless the command line says otherwise."""
-    brought = composed.get("model", {}).get("brings")
-    if not brought:
-        return composed
+def _brought(composed: DictConfig, parsed: Sequence[Override]) -> list[Override]:
+    """What a model brings with it, such as GloVe its counts and its loss, unless the command line says otherwise.
+
+    The values of a part that is chosen otherwise stay away with it.
+    """
     typed = {override.get_key_element().lstrip("~+") for override in parsed}
-    lines = [line for line in brought if line.partition("=")[0] not in typed]
-    made = _composed(config_name, [*lines, *_lines(parsed)], with_hydra)
-    with open_dict(made):
-        del made.model["brings"]  # done
-    return made
+    lines = composed.get("model", {}).get("brings") or ()
+    return parse([line for line in lines if not {line.partition("=")[0], line.partition(".")[0]} & typed])
 
 
 def _drop_leftovers(
     config: DictConfig, override: Override, known: dict[str, dict[str, Path]], typed: Sequence[Override]
 ) -> None:
-    """A preset's values for its part, which the part chosen instead does not know: model=gpt2 model/position=alibi."""
+    """A preset's or a task's values for a part, which the part chosen instead does not know: model=gpt2 model/position=alibi."""
     group, _, package = override.get_key_element().partition("@")
     place, option = package or group.replace("/", "."), override.value()
     block = OmegaConf.select(config, place)
-    if "." not in place or not isinstance(block, DictConfig) or not isinstance(option, str):
+    is_part = "." in place or place in ("tokenizer", "batch", "head", "optimizer", "schedule")
+    if not is_part or not isinstance(block, DictConfig) or not isinstance(option, str):
         return
     taken = {*names(group, option, known)}
     own = {line.key_or_group.removeprefix(f"{place}.").split(".")[0] for line in typed}

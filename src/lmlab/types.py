@@ -215,6 +215,9 @@ class WordModelFactory(Protocol):
 class WordHead(Protocol):
     """What is predicted of a word, and how the error changes the vectors: updates in place, without autograd."""
 
+    reads: type
+    """WordWindows or Cooccurrences: what a batching says that it `makes`."""
+
     def update(
         self,
         model: WordModel,

@@ -46,6 +46,7 @@ class Cooccurrences:
         folder: with the token arrays of the splits; the counts are kept there.
     """
 
+    makes = types.Cooccurrences
     carries_state = False
     seq_len = 1
 

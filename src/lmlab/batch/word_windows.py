@@ -23,6 +23,7 @@ class WordWindows:
     Rare words (`<unk>`) are out before windows are made, and frequent ones by chance, so that a window may reach further.
     """
 
+    makes = types.WordWindows
     carries_state = False
     seq_len = 1
 

@@ -34,6 +34,8 @@ class LeastSquares(nn.Module):
         alpha: how fast weights fall below it.
     """
 
+    reads = Cooccurrences
+
     def __init__(self, *, dim: int, vocabulary: Vocabulary, x_max: float, alpha: float) -> None:
         super().__init__()
         if not x_max > 0:

@@ -65,8 +65,9 @@ def update(
 
     if threads == 1:
         return part(0)
-    with ThreadPoolExecutor(threads) as pool:
-        losses, terms = zip(*pool.map(part, range(threads)))
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = pool.map(part, range(1, threads))
+        losses, terms = zip(part(0), *others)
     return sum(losses), sum(terms)
 
 

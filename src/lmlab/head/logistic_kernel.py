@@ -14,6 +14,8 @@ import numpy as np
 from lmlab.head.noise import Array, draw, mixed
 
 LANES = 16
+FAR = np.float32(100)
+"""A score whose answer is as good as certain."""
 MOST_AROUND = np.uint64(2 * 255)
 """Words in the widest window: the numbers of a position's random draws begin at so many times its own."""
 
@@ -107,7 +109,7 @@ def workspace(most, dim, targets, predicts):  # type: ignore[no-untyped-def]
         np.zeros((hidden, width), np.float32),
         np.zeros((count, width), np.float32),
         np.zeros((count, width), np.float32),
-        np.zeros((hidden + 1) * (count + 1), np.float32),
+        np.zeros((hidden + 1) * (count + 1) + LANES, np.float32),
         np.zeros(count, np.int32),
         np.zeros(count, np.float32),
     )
@@ -117,17 +119,17 @@ def workspace(most, dim, targets, predicts):  # type: ignore[no-untyped-def]
 def read(words, i, low, high, source, averages, predicts, hidden):  # type: ignore[no-untyped-def]
     """The hidden vectors of position i -> how many they are."""
     if predicts:
-        mean(hidden[0], add(source, words[i], hidden[0], 0))
+        mean(hidden, 0, add(source, words[i], hidden, 0, 0))
         return 1
     num, rows = 0, 0
     for place in range(low, high):
         if place != i:
-            rows = add(source, words[place], hidden[num], rows)
+            rows = add(source, words[place], hidden, num, rows)
             if not averages:
-                mean(hidden[num], rows)
+                mean(hidden, num, rows)
                 num, rows = num + 1, 0
     if averages:
-        mean(hidden[0], rows)
+        mean(hidden, 0, rows)
         return 1
     return num
 
@@ -136,46 +138,46 @@ def read(words, i, low, high, source, averages, predicts, hidden):  # type: igno
 def write(words, i, low, high, source, averages, predicts, errors):  # type: ignore[no-untyped-def]
     """Adds the errors of the hidden vectors to the words that they are made of."""
     if predicts:
-        spread(source, words[i], errors[0])
+        spread(source, words[i], errors, 0)
         return
     num = 0
     for place in range(low, high):
         if place != i:
-            spread(source, words[place], errors[num])
+            spread(source, words[place], errors, num)
             num += 0 if averages else 1
 
 
 @jit
-def add(source, word, into, before):  # type: ignore[no-untyped-def]
-    """Adds the word's rows to the `before` rows that `into` is the sum of -> how many they are now."""
+def add(source, word, hidden, num, before):  # type: ignore[no-untyped-def]
+    """Adds the word's rows to the `before` rows that hidden vector `num` is the sum of -> how many they are now."""
     for k in range(source.first[word], source.first[word + 1]):
         row = source.rows[k]
         if before == 0:
             for d in range(source.table.shape[1]):
-                into[d] = source.table[row, d]
+                hidden[num, d] = source.table[row, d]
         else:
             for d in range(source.table.shape[1]):
-                into[d] += source.table[row, d]
+                hidden[num, d] += source.table[row, d]
         before += 1
     return before
 
 
 @jit
-def mean(vector, rows):  # type: ignore[no-untyped-def]
-    """The mean, of the sum of so many rows."""
+def mean(hidden, num, rows):  # type: ignore[no-untyped-def]
+    """Of hidden vector `num`, which is the sum of so many rows."""
     if rows > 1:
         share = np.float32(1) / np.float32(rows)
-        for d in range(len(vector)):
-            vector[d] *= share
+        for d in range(hidden.shape[1]):
+            hidden[num, d] *= share
 
 
 @jit
-def spread(source, word, error):  # type: ignore[no-untyped-def]
+def spread(source, word, errors, num):  # type: ignore[no-untyped-def]
     """Every row takes the whole of its word's error, as in fastText, and in word2vec each word that of their mean."""
     for k in range(source.first[word], source.first[word + 1]):
         row = source.rows[k]
         for d in range(source.table.shape[1]):
-            source.table[row, d] += error[d]
+            source.table[row, d] += errors[num, d]
 
 
 @jit
@@ -229,9 +231,11 @@ def decide(num, count, rate, work):  # type: ignore[no-untyped-def]
     """G = rate * sigmoid(-H O^T) -> the summed loss log(1 + exp(-H O^T)), without what the added zeros lose."""
     stride = count + count % 2
     multiply(num, count, work.hidden, work.output, work.weights)
-    loss = np.float32(0)
-    weights = work.weights
-    for k in range(num * stride):
+    loss, weights, stop = np.float32(0), work.weights, num * stride
+    end = (stop + LANES - 1) // LANES * LANES
+    for k in range(stop, end):
+        weights[k] = FAR  # loses nothing, so that this loop too has no remainder
+    for k in range(end):
         e = falling_exp(min(abs(weights[k]), np.float32(16)))
         loss += max(-weights[k], np.float32(0)) + twice_artanh(e / (np.float32(2) + e))
         weights[k] = rate * (e if weights[k] > 0 else np.float32(1)) / (np.float32(1) + e)
@@ -242,7 +246,8 @@ def decide(num, count, rate, work):  # type: ignore[no-untyped-def]
 def multiply(num, count, hidden, output, product):  # type: ignore[no-untyped-def]
     """H O^T"""
     stride = count + count % 2
-    hidden[num], output[count] = 0, 0
+    for d in range(hidden.shape[1]):
+        hidden[num, d], output[count, d] = 0, 0
     for i in range(0, num, 2):
         for j in range(stride):
             one, two = np.float32(0), np.float32(0)
@@ -277,11 +282,14 @@ def pull(num, count, work):  # type: ignore[no-untyped-def]
     """G O: what the hidden vectors change by."""
     weights, output, errors, stride = work.weights, work.output, work.errors, count + count % 2
     for i in range(num):
-        errors[i] = 0
         for j in range(0, stride, 2):
             one, two = weights[i * stride + j], weights[i * stride + j + 1]
-            for d in range(output.shape[1]):
-                errors[i, d] += one * output[j, d] + two * output[j + 1, d]
+            if j == 0:
+                for d in range(output.shape[1]):
+                    errors[i, d] = one * output[j, d] + two * output[j + 1, d]
+            else:
+                for d in range(output.shape[1]):
+                    errors[i, d] += one * output[j, d] + two * output[j + 1, d]
 
 
 @jit
@@ -289,8 +297,11 @@ def push(num, count, work):  # type: ignore[no-untyped-def]
     """G^T H: what the output rows change by, but for their signs."""
     weights, hidden, change, stride = work.weights, work.hidden, work.change, count + count % 2
     for j in range(count):
-        change[j] = 0
         for i in range(0, num, 2):
             one, two = weights[i * stride + j], weights[(i + 1) * stride + j]
-            for d in range(hidden.shape[1]):
-                change[j, d] += one * hidden[i, d] + two * hidden[i + 1, d]
+            if i == 0:
+                for d in range(hidden.shape[1]):
+                    change[j, d] = one * hidden[i, d] + two * hidden[i + 1, d]
+            else:
+                for d in range(hidden.shape[1]):
+                    change[j, d] += one * hidden[i, d] + two * hidden[i + 1, d]

@@ -17,6 +17,8 @@ class NegativeSampling(nn.Module):
     The words that predict the same word in one window share its noise (Ji et al. 2016).
     """
 
+    reads = WordWindows
+
     def __init__(self, *, dim: int, vocabulary: Vocabulary, num_negatives: int, power: float) -> None:
         super().__init__()
         if num_negatives < 1:

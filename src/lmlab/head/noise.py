@@ -16,7 +16,8 @@ jit = numba.njit(cache=True, fastmath=True, nogil=True)
 def draw(share, alias, random):  # type: ignore[no-untyped-def]
     """An index: the upper half of the random number says the slot, its lower half which of the slot's two."""
     slot = ((random >> np.uint64(32)) * np.uint64(len(share))) >> np.uint64(32)
-    return np.int32(slot) if (random & np.uint64(0xFFFFFFFF)) < share[slot] else alias[slot]
+    other = alias[slot]  # read in any case: a branch on a random number cannot be foreseen
+    return np.int32(slot) if (random & np.uint64(0xFFFFFFFF)) < share[slot] else other
 
 
 @jit

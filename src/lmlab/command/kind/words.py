@@ -23,7 +23,7 @@ from lmlab.metric.mean_loss import MeanLoss
 from lmlab.metric.word_evaluations import word_evaluations
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.tokenizer.word_counts import read_vocabulary, write_vocabulary
-from lmlab.types import Mistake, Vocabulary
+from lmlab.types import Mistake, Vocabulary, WordWindows
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
@@ -96,6 +96,13 @@ class Words:
             raise Mistake(
                 f"trainer.precision={config.trainer.precision} is too short for task=word_embedding, whose updates are small; "
                 "set trainer.precision=32-true"
+            )
+        batching = type(experiment.batching)
+        if batching.makes is not task.head.reads:
+            fitting = "word_windows" if task.head.reads is WordWindows else "cooccurrences"
+            raise Mistake(
+                f"head ({type(task.head).__name__}) does not learn from what batch ({batching.__name__}) makes; "
+                f"choose batch={fitting}, or model=glove, which brings all that it needs"
             )
         task.configure_optimizers()
 
