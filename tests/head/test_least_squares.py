@@ -71,8 +71,8 @@ def test_all_at_once_is_torchs_adagrad_on_the_whole_step(model):
     theirs.step()
     tables = [parameter.detach() for parameter in parameters(model)]
     sums = [torch.full_like(table, 0.7) for table in tables]
-    weights = (batch.counts / 10).clamp(max=1) ** 0.75
-    total = at_once(batch.rows, batch.columns, batch.counts.log(), weights, tables, sums, 0.3, 1e-10)
+    terms = batch.counts.log(), (batch.counts / 10).clamp(max=1) ** 0.75
+    total = at_once(batch.rows, batch.columns, terms, tables, sums, (0.3, 1e-10))
     assert total == pytest.approx(loss.item(), rel=1e-5)
     for mine, one in zip(parameters(model), parameters(other)):
         torch.testing.assert_close(mine, one, rtol=1e-4, atol=1e-5)

@@ -32,7 +32,7 @@ BLOCK = 2**18
 LARGEST_TABLE = 2**25
 """Bytes: a larger one would save sorting, and lose more by falling out of the processor's cache."""
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray[Any, np.dtype[Any]]
 Counts = tuple[Array, Array]
 """Keys (one word behind the other), ascending and without doubles, uint64; and their sums, int64."""
 
@@ -81,7 +81,7 @@ def _read(
         runs.append((folder / f"{len(runs)}.keys", folder / f"{len(runs)}.sums"))
         for path, array in zip(runs[-1], (keys, sums)):
             with path.open("wb") as file:
-                file.write(memoryview(array).cast("B"))
+                file.write(array.data)
         state[3] = 0
 
     for first in range(0, len(tokens), BLOCK):
@@ -171,28 +171,30 @@ def _of_table(table: Array, first: int, last: int, bits: np.uint64) -> Counts:
 
 
 def _merged(runs: list[tuple[Path, Path]], *, block: int) -> Iterator[Counts]:
-    """All runs as one, of each at most `block` pairs in memory."""
-    files = [(keys.open("rb"), sums.open("rb")) for keys, sums in runs]
-    pieces: list[Counts] = [(np.empty(0, np.uint64), np.empty(0, np.int64))] * len(files)
-    while files:
-        for index, (keys, sums) in enumerate(files):
+    """All runs as one, of each at most `block` pairs in memory, and no file held open: runs may be thousands."""
+    read = [0] * len(runs)
+    pieces: list[Counts] = [(np.empty(0, np.uint64), np.empty(0, np.int64))] * len(runs)
+    while True:
+        for index in range(len(runs)):
             if not len(pieces[index][0]):
-                pieces[index] = tuple(np.frombuffer(one.read(8 * block), t) for one, t in ((keys, "u8"), (sums, "i8")))
-        files, pieces = _unfinished(files, pieces)
-        if files:
-            limit = min(keys[-1] for keys, _ in pieces)  # beyond it, a run may have more that is not read yet
-            ends = [int(np.searchsorted(keys, limit, side="right")) for keys, _ in pieces]
-            yield _joined([(keys[:end], sums[:end]) for (keys, sums), end in zip(pieces, ends) if end])
-            pieces = [(keys[end:], sums[end:]) for (keys, sums), end in zip(pieces, ends)]
+                pieces[index] = _part(runs[index], read[index], block)
+                read[index] += block
+        found = [(index, keys[-1]) for index, (keys, _) in enumerate(pieces) if len(keys)]
+        if not found:
+            return
+        limit = min(last for _, last in found)  # beyond it, a run may have more that is not read yet
+        ready = []
+        for index, _ in found:
+            keys, sums = pieces[index]
+            end = int(np.searchsorted(keys, limit, side="right"))
+            ready.append((keys[:end], sums[:end]))
+            pieces[index] = keys[end:], sums[end:]
+        yield _joined([piece for piece in ready if len(piece[0])])
 
 
-def _unfinished(files: list[tuple[BinaryIO, BinaryIO]], pieces: list[Counts]) -> Any:
-    for pair, (keys, _) in zip(files, pieces):
-        if not len(keys):
-            for one in pair:
-                one.close()
-    left = [(pair, piece) for pair, piece in zip(files, pieces) if len(piece[0])]
-    return [pair for pair, _ in left], [piece for _, piece in left]
+def _part(run: tuple[Path, Path], first: int, number: int) -> Counts:
+    keys, sums = run
+    return np.fromfile(keys, np.uint64, number, offset=8 * first), np.fromfile(sums, np.int64, number, offset=8 * first)
 
 
 def _joined(pieces: list[Counts]) -> Counts:

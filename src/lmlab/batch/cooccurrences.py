@@ -26,7 +26,7 @@ from lmlab.types import Mistake
 VERSION = 1
 """To be raised with every change of what is counted, so that older files are not taken for it."""
 
-Pairs = np.ndarray[Any, Any]
+Pairs = np.ndarray[Any, np.dtype[Any]]
 """Records of row, column, count: memory-mapped."""
 
 
@@ -118,7 +118,7 @@ class Cooccurrences:
         values = [VERSION, str(tokens.dtype), self.window, self.distance_weighting, self.eos, self.unk]
         found = hashlib.blake2b(json.dumps(values).encode(), digest_size=12)
         for first in range(0, len(tokens), BLOCK):
-            found.update(np.ascontiguousarray(tokens[first : first + BLOCK]))
+            found.update(np.ascontiguousarray(tokens[first : first + BLOCK]).data)
         return found.hexdigest()
 
     def _count(self, tokens: Tokens, path: Path) -> None:
@@ -142,7 +142,8 @@ class Cooccurrences:
             shutil.rmtree(building, ignore_errors=True)
 
 
-SMALLEST_GB = 0.001
+SMALLEST_GB = 0.01
+"""Of what a step of counting needs, whatever the tables."""
 
 
 def _total(pairs: Pairs) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 
 ROUNDS = 4
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def permuted(first: int, last: int, size: int, keys: Array) -> Array:
@@ -49,7 +49,7 @@ def _permuted(first: int, last: int, size: int, width: int, height: int, keys: A
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _below(limit: int, number: np.uint64) -> int:
+def _below(limit: int, number: np.uint64) -> Any:
     """A hash of a number (the mixer of Steele et al. 2014), scaled to 0 ... limit - 1."""
     number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
