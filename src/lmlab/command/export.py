@@ -1,4 +1,4 @@
-"""lmlab export RUN format=safetensors|huggingface|word2vec ..., lmlab export SWEEP format=wandb_sweep: files for other programs."""
+"""lmlab export RUN format=safetensors|huggingface|word2vec ..., lmlab export SWEEP format=wandb_sweep: for other programs."""
 
 import json
 import sys

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Float32, Integer
@@ -17,6 +17,8 @@ from jaxtyping import Float32, Integer
 from lmlab.types import Mistake
 
 log = logging.getLogger(__name__)
+
+File = BinaryIO | gzip.GzipFile
 
 BLANK = re.compile(r"[ \t-\r]")
 """What ends a word in a file of lines."""
@@ -57,7 +59,7 @@ def write(
         )
     if format != "keyedvectors":
         words, vectors = _without_blanks(words, vectors, format)
-    writers: dict[str, Callable[[IO[bytes]], None]] = {
+    writers: dict[str, Callable[[File], None]] = {
         "word2vec": lambda file: _text(file, words, vectors),
         "fasttext_vec": lambda file: _text(file, words, vectors),
         "word2vec_binary": lambda file: _binary(file, words, vectors),
@@ -77,7 +79,7 @@ def _without_blanks(
     return [words[index] for index in kept], vectors[kept]
 
 
-def _text(file: IO[bytes], words: Sequence[str], vectors: Float32[np.ndarray, "words dim"]) -> None:
+def _text(file: File, words: Sequence[str], vectors: Float32[np.ndarray, "words dim"]) -> None:
     """Nine digits tell every float32 from its neighbours, so that a reader has the same bits (fastText itself writes five)."""
     file.write(f"{len(words)} {vectors.shape[1]}\n".encode())
     line = " %.9g" * vectors.shape[1] + "\n"
@@ -85,14 +87,14 @@ def _text(file: IO[bytes], words: Sequence[str], vectors: Float32[np.ndarray, "w
         file.write((word + line % tuple(vector.tolist())).encode())
 
 
-def _binary(file: IO[bytes], words: Sequence[str], vectors: Float32[np.ndarray, "words dim"]) -> None:
+def _binary(file: File, words: Sequence[str], vectors: Float32[np.ndarray, "words dim"]) -> None:
     file.write(f"{len(words)} {vectors.shape[1]}\n".encode())
     for word, vector in zip(words, vectors.astype("<f4", copy=False), strict=True):
         file.write(word.encode() + b" " + vector.tobytes() + b"\n")
 
 
 def _keyed_vectors(
-    file: IO[bytes],
+    file: File,
     words: Sequence[str],
     vectors: Float32[np.ndarray, "words dim"],
     counts: Integer[np.ndarray, "words"] | None,
@@ -109,7 +111,7 @@ def _keyed_vectors(
     made.save(file)
 
 
-def _at_once(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+def _at_once(path: Path, write: Callable[[File], None]) -> None:
     """Beside its name first; the name is given when the disk has it all."""
     beside = path.with_name(f"{path.name}.tmp")
     try:
@@ -117,7 +119,7 @@ def _at_once(path: Path, write: Callable[[IO[bytes]], None]) -> None:
         with beside.open("wb") as file:
             if path.suffix == ".gz":
                 with gzip.GzipFile("", "wb", PACKING, file, 0) as packed:
-                    write(packed)  # type: ignore[arg-type]
+                    write(packed)
             else:
                 write(file)
             file.flush()

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from lmlab.head.logistic import plain_sgd
 from lmlab.head.predictions import predictions
-from lmlab.types import Cooccurrences, Mistake, Vocabulary, WordModel, WordWindows
+from lmlab.types import Mistake, Vocabulary, WordModel, WordWindows
 
 
 class FullSoftmax(nn.Module):
@@ -20,6 +20,7 @@ class FullSoftmax(nn.Module):
     As in word2vec, each row of a mean moves by the gradient of the mean.
     """
 
+    reads = WordWindows
     bias: Float[Tensor, "vocab"]
 
     def __init__(self, *, dim: int, vocabulary: Vocabulary, group_size: int) -> None:
@@ -27,7 +28,7 @@ class FullSoftmax(nn.Module):
         if group_size < 1:
             raise Mistake(f"head.group_size={group_size} must be at least 1")
         self.group_size = group_size
-        self.output = nn.Parameter(torch.zeros(len(vocabulary.words), dim), requires_grad=False)
+        self.output = nn.Parameter(torch.zeros(len(vocabulary.words), dim))
         never = torch.from_numpy(np.where(vocabulary.counts > 0, 0, -np.inf).astype(np.float32))
         self.register_buffer("bias", never, persistent=False)
 
@@ -39,14 +40,14 @@ class FullSoftmax(nn.Module):
     def update(
         self,
         model: WordModel,
-        batch: WordWindows | Cooccurrences,
+        batch: WordWindows,
         optimizer: torch.optim.Optimizer,
         rate: float,
         *,
         seed: int,
         threads: int,
     ) -> tuple[float, int]:
-        assert isinstance(batch, WordWindows), "check() refuses others"
+        """See WordHead."""
         words, first, rows = predictions(model, batch)
         loss = torch.zeros((), dtype=torch.float64, device=words.device)
         for start in range(0, len(words), self.group_size):

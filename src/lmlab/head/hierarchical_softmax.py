@@ -1,4 +1,4 @@
-"""p(w | h) = product of sigmoid(+-h . v_n) over the nodes n on the way to w (Morin and Bengio 2005; Mikolov et al. 2013b, eq. 3)."""
+"""p(w | h) = product of sigmoid(+-h . v_n) over the nodes n on the way to w (Mikolov et al. 2013b, eq. 3)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from lmlab.head.huffman import huffman
-from lmlab.head.logistic import Targets, plain_sgd, update
-from lmlab.types import Cooccurrences, Mistake, Vocabulary, WordModel, WordWindows
+from lmlab.head.logistic import plain_sgd, targets_of, update
+from lmlab.types import Mistake, Vocabulary, WordModel, WordWindows
 
 
 class HierarchicalSoftmax(nn.Module):
@@ -17,15 +17,19 @@ class HierarchicalSoftmax(nn.Module):
     The words that predict the same word in one window make their decisions at once.
     """
 
+    reads = WordWindows
+
     def __init__(self, *, dim: int, vocabulary: Vocabulary) -> None:
         super().__init__()
         words = int((vocabulary.counts > 0).sum())
         if words < 2:
-            raise Mistake(f"head=hierarchical_softmax needs 2 words to decide between, and tokenizer.min_count leaves {words}")
-        self.output = nn.Parameter(torch.zeros(words - 1, dim), requires_grad=False)
+            raise Mistake(
+                f"head=hierarchical_softmax needs 2 words to decide between, and tokenizer.min_count leaves {words}"
+            )
+        self.output = nn.Parameter(torch.zeros(words - 1, dim))
         self.paths = huffman(vocabulary.counts)
-        self._signs = np.where(self.paths.codes == 0, 1, -1).astype(np.float32)  # word2vec's label is 1 - code
-        self._noise = np.zeros(0, np.uint32), np.zeros(0, np.int32)
+        signs = np.where(self.paths.codes == 0, 1, -1)  # word2vec's label is 1 - code
+        self._targets = targets_of(self.paths.first, self.paths.nodes, signs)
 
     def check(self, model: WordModel, optimizer: torch.optim.Optimizer) -> None:
         """Plain SGD alone, because each step changes few rows of large tables."""
@@ -34,7 +38,7 @@ class HierarchicalSoftmax(nn.Module):
     def update(
         self,
         model: WordModel,
-        batch: WordWindows | Cooccurrences,
+        batch: WordWindows,
         optimizer: torch.optim.Optimizer,
         rate: float,
         *,
@@ -42,6 +46,4 @@ class HierarchicalSoftmax(nn.Module):
         threads: int,
     ) -> tuple[float, int]:
         """As in WordHead; the loss is -log p(word), exactly."""
-        first, nodes, _ = self.paths
-        targets = Targets(self.output.detach().numpy(), first, nodes, self._signs, *self._noise, 0)
-        return update(model, batch, targets, rate, seed=seed, threads=threads)
+        return update(model, batch, self.output, self._targets, rate, seed=seed, threads=threads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import numba
 import numpy as np
@@ -20,7 +20,8 @@ class Paths(NamedTuple):
 
 
 def huffman(counts: Int[np.ndarray, "vocab"]) -> Paths:
-    """Paths of least length over the text; equal counts: the word of higher id is joined first, and words before parts."""
+    """Paths of least length over the text; equal counts: the word of higher id is joined first, and parts before
+    words, as word2vec does."""
     seen = np.flatnonzero(counts > 0)
     leaves = seen[np.lexsort((-seen, counts[seen]))]
     parent, code = _joined(counts[leaves].astype(np.int64))
@@ -32,7 +33,8 @@ def huffman(counts: Int[np.ndarray, "vocab"]) -> Paths:
     return Paths(first, nodes, codes)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+@numba.njit(cache=True, nogil=True)
+@no_type_check
 def _joined(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of leaves by rising count, then of the parts that two are joined to: the part above and the way down from it.
 
@@ -46,7 +48,7 @@ def _joined(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for made in range(leaves, nodes):
         total = 0
         for way in range(2):
-            if part == made or (leaf < leaves and sums[leaf] <= sums[part]):
+            if part == made or (leaf < leaves and sums[leaf] < sums[part]):
                 least = leaf
                 leaf += 1
             else:
@@ -58,7 +60,8 @@ def _joined(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return parent, code
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+@numba.njit(cache=True, nogil=True)
+@no_type_check
 def _depths(parent: np.ndarray) -> np.ndarray:
     depths = np.zeros(len(parent), np.int64)
     for node in range(len(parent) - 2, -1, -1):  # a part stands behind what it is made of
@@ -66,7 +69,8 @@ def _depths(parent: np.ndarray) -> np.ndarray:
     return depths
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+@numba.njit(cache=True, nogil=True)
+@no_type_check
 def _walk(
     leaves: np.ndarray, first: np.ndarray, parent: np.ndarray, code: np.ndarray, nodes: np.ndarray, codes: np.ndarray
 ) -> None:

@@ -1,4 +1,4 @@
-"""What running text asks of a word model: which rows predict which word (Mikolov et al. 2013a, 3; Bojanowski et al. 2017, 3.1)."""
+"""What running text asks of a word model: which rows predict which word (Mikolov et al. 2013a; Bojanowski et al. 2017)."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import no_type_check
 
 import numba
 import numpy as np
@@ -27,9 +28,16 @@ def hashed_ngrams(
     return first, ngrams[: first[-1]].copy()
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+@numba.njit(cache=True, nogil=True)
+@no_type_check
 def _hash(
-    text: np.ndarray, starts: np.ndarray, min_n: int, max_n: int, num_buckets: int, first: np.ndarray, ngrams: np.ndarray
+    text: np.ndarray,
+    starts: np.ndarray,
+    min_n: int,
+    max_n: int,
+    num_buckets: int,
+    first: np.ndarray,
+    ngrams: np.ndarray,
 ) -> None:
     """FNV-1a over the bytes, each taken as signed, as by mistake in the first version and ever since."""
     found = 0

@@ -29,7 +29,9 @@ class FastText(nn.Module):
     ) -> None:
         super().__init__()
         if not 1 <= min_n <= max_n:
-            raise Mistake(f"model.min_n={min_n} and model.max_n={max_n} must be 1 <= min_n <= max_n; change one of them")
+            raise Mistake(
+                f"model.min_n={min_n} and model.max_n={max_n} must be 1 <= min_n <= max_n; change one of them"
+            )
         if not 1 <= num_buckets < 2**32:
             raise Mistake(f"model.num_buckets={num_buckets} must be at least 1 and below 2^32; the paper has 2000000")
         self.dim = dim
