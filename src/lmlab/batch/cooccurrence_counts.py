@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, no_type_check
 
 import numba
 import numpy as np
@@ -98,6 +98,7 @@ def _read(
 
 
 @jit
+@no_type_check
 def _scan(
     block: Array,
     eos: int,
@@ -140,6 +141,7 @@ def _scan(
 
 
 @jit
+@no_type_check
 def _summed(keys: Array, other: Array, number: int, bits: int, weights: Array) -> tuple[Array, Array]:
     """Sorts by radix, least digit first, and adds up: the two arrays' memory holds keys and sums."""
     source, target = keys, other
@@ -205,6 +207,7 @@ def _joined(pieces: list[Counts]) -> Counts:
 
 
 @jit
+@no_type_check
 def _both(keys: Array, sums: Array, other_keys: Array, other_sums: Array) -> tuple[Array, Array]:
     found, found_sums = (
         np.empty(len(keys) + len(other_keys), np.uint64),

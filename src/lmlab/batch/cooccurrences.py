@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, no_type_check
 
 import numba
 import numpy as np
@@ -206,6 +206,7 @@ def drawn(pairs: Pairs, index: Pairs) -> types.Cooccurrences:
 
 
 @numba.njit(cache=True, nogil=True)  # numpy takes 20 times as long for records
+@no_type_check
 def _gather(pairs: Pairs, index: Pairs, rows: Pairs, columns: Pairs, counts: Pairs) -> None:
     for place in range(len(index)):
         rows[place], columns[place], counts[place] = pairs[index[place]]

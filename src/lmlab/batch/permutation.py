@@ -8,7 +8,7 @@ the order is one of n (Black and Rogaway 2002).
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, no_type_check
 
 import numba
 import numpy as np
@@ -30,6 +30,7 @@ def permuted(first: int, last: int, size: int, keys: Array) -> Array:
 
 
 @numba.njit(cache=True, nogil=True)
+@no_type_check
 def _permuted(first: int, last: int, size: int, width: int, height: int, keys: Array) -> Array:
     found = np.empty(last - first, dtype=np.int64)
     for index in range(first, last):
@@ -49,6 +50,7 @@ def _permuted(first: int, last: int, size: int, width: int, height: int, keys: A
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
+@no_type_check
 def _below(limit: int, number: np.uint64) -> Any:
     """A hash of a number (the mixer of Steele et al. 2014), scaled to 0 ... limit - 1."""
     number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

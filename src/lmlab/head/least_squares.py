@@ -12,7 +12,7 @@ Where the vectors are not on the CPU, a step is one update by its whole gradient
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, no_type_check
 
 import numba
 import numpy as np
@@ -104,6 +104,7 @@ def parameters(model: Any) -> list[nn.Parameter]:
 
 # Python's error at a division by zero would forbid vector instructions: hence numpy's model, at 7 times the speed.
 @numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
+@no_type_check
 def one_by_one(
     rows: Array,
     columns: Array,
