@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Integer
@@ -18,7 +18,7 @@ from lmlab.types import Mistake
 
 log = logging.getLogger(__name__)
 
-File = BinaryIO | gzip.GzipFile
+File = Any  # binary, perhaps one that packs
 
 BLANK = re.compile(r"[ \t-\r]")
 """What ends a word in a file of lines."""
