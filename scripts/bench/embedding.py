@@ -39,7 +39,7 @@ SHARED = {"vector_size": DIM, "window": 5, "min_count": 5, "sample": 1e-4, "min_
 
 @dataclass(frozen=True)
 class Row:
-    """Choices of ours, the rate they start with, and gensim's model."""
+    """Choices of ours, the rate that both start with, and gensim's model."""
 
     choices: tuple[str, ...]
     rate: float
@@ -161,7 +161,7 @@ def ours(name: str, epochs: int, seed: int, threads: int, *, limit: int | None =
 
 def gensims(name: str, epochs: int, seed: int, threads: int) -> tuple[KeyedVectors, float]:
     """Vectors and seconds of gensim's training."""
-    model = ROWS[name].peer(**SHARED, seed=seed, workers=threads, alpha=0.025)
+    model = ROWS[name].peer(**SHARED, seed=seed, workers=threads, alpha=ROWS[name].rate)
     model.build_vocab(sentences())
     begin = time.perf_counter()
     model.train(sentences(), total_examples=model.corpus_count, epochs=epochs)
