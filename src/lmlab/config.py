@@ -24,7 +24,8 @@ from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
     "name", "init_from", "cache_dir", "path", "sweep.name", "data.path", "data.root", "data.val_path",
-    "data.test_path", "tokenizer.pattern", "task.evaluation",
+    "data.test_path", "tokenizer.pattern", "task.evaluation", "model.embedding.init_from",
+    "model.encoder.embedding.init_from", "model.decoder.embedding.init_from",
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""
 
@@ -36,7 +37,7 @@ TEXT = (
 
 NOT_FOR_CONSTRUCTOR = {
     "trainer": ("max_tokens", "compile", "activation_checkpointing", "threads", "log_every"),
-    "model": ("params", "brings"),
+    "model": ("params", "brings", "embedding"),
     "task": ("evaluation",),
 }
 """lmlab's own keys beside those of a constructor, taken out before building."""

@@ -14,6 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from lmlab.config import SIDES, has, nearest, one_line, own_names
 from lmlab.types import Mistake
 
+MODELS = ("model", *(f"model.{side}" for side in SIDES))
+
 OWN: dict[str, Any] = {
     "trainer.max_tokens": int | None,
     "trainer.compile": bool,
@@ -28,6 +30,8 @@ OWN: dict[str, Any] = {
     "trainer.gradient_clip_val": int | float | None,
     "model.params": str | int | None,
     "task.evaluation": str | None,
+    **{f"{model}.embedding.init_from": str | None for model in MODELS},
+    **{f"{model}.embedding.freeze": bool for model in MODELS},
     "seed": int,
     "project": str,
     "name": str | None,
@@ -176,7 +180,17 @@ def _range_faults(config: DictConfig) -> Iterator[Fault]:
     for key in (f"model.{side}.params" for side in SIDES):
         if _value(config, key) is not None:
             yield Fault(key, _value(config, key), "null: the size is fixed of the whole, by model.params")
+    yield from _embedding_faults(config)
     yield from _form_faults(config)
+
+
+def _embedding_faults(config: DictConfig) -> Iterator[Fault]:
+    """The block that no constructor checks: a value in its place, or a key in it that nothing reads."""
+    for key in (f"{model}.embedding" for model in MODELS):
+        if has(config, key) and (
+            not isinstance(block := _value(config, key), dict) or {*block} - {"init_from", "freeze"}
+        ):
+            yield Fault(key, block, f"{key}.init_from=FILE and {key}.freeze=true")
 
 
 def _form_faults(config: DictConfig) -> Iterator[Fault]:

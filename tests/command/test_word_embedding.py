@@ -81,7 +81,7 @@ def test_neighbors_lists_words_with_their_cosines(run, asked, number, capsys):
         (["word=cat", "analogy=cat - dog + log"], "takes a word or an analogy"),
         ([], "takes a word or an analogy"),
         (["analogy=cat -"], "lacks a word beside a sign"),
-        (["wrod=cat"], "did you mean word?"),
+        (["wordx=cat"], "did you mean word?"),
     ],
 )
 def test_neighbors_refuses_in_a_sentence(run, asked, said, capsys):

@@ -1,7 +1,7 @@
 """The compiled loop against the formula written out, autograd, and itself."""
 
 import copy
-from types import SimpleNamespace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -16,6 +16,24 @@ VOCAB, DIM, ROWS = 11, 7, 17
 KINDS = {"skipgram": (False, False), "cbow": (True, False), "fasttext": (False, True)}
 
 
+@dataclass
+class Model:
+    """Any table with any rows for each word."""
+
+    dim: int
+    embedding: torch.nn.Embedding
+    first: torch.Tensor
+    rows: torch.Tensor
+    averages_context: bool
+    predicts_context: bool
+
+    def vectors(self):
+        raise NotImplementedError
+
+    def vector_of(self, word):
+        raise NotImplementedError
+
+
 def model_of(kind, *, has_ngrams=False):
     generator = torch.Generator().manual_seed(1)
     sizes = [1, 3, 2, 1, 4, 2, 1, 1, 3, 2, 1] if has_ngrams else [1] * VOCAB
@@ -23,7 +41,8 @@ def model_of(kind, *, has_ngrams=False):
     embedding = torch.nn.Embedding(ROWS, DIM)
     embedding.weight.data = torch.randn(ROWS, DIM, generator=generator)
     averages, predicts = KINDS[kind]
-    return SimpleNamespace(
+    return Model(
+        dim=DIM,
         embedding=embedding,
         first=torch.tensor([0, *np.cumsum(sizes)]),
         rows=rows.int(),

@@ -35,7 +35,8 @@ def parts(model=Skipgram, **changes):
 
 
 def trained(model, head, steps, numbers):
-    return [head.update(model, steps[step, 0], None, 0.1, seed=step, threads=1) for step in numbers]
+    sgd = torch.optim.SGD([*model.parameters(), *head.parameters()], lr=0.1)
+    return [head.update(model, steps[step, 0], sgd, 0.1, seed=step, threads=1) for step in numbers]
 
 
 @pytest.mark.parametrize("kind", [Skipgram, CBOW])
@@ -65,7 +66,8 @@ def test_a_run_cut_in_two_has_the_same_bits():
 
 def test_outputs_begin_as_zero_so_that_each_answer_costs_log_2():
     model, head, steps = parts()
-    loss, terms = head.update(model, steps[0, 0], None, 0.0, seed=1, threads=1)
+    sgd = torch.optim.SGD(head.parameters(), lr=0.1)
+    loss, terms = head.update(model, steps[0, 0], sgd, 0.0, seed=1, threads=1)
     assert 1 < loss / terms / np.log(2) < 4, "noise that is the word itself is dropped"
 
 

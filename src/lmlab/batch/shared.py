@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from lmlab.types import IGNORE, Batch
+from lmlab.types import IGNORE
 
 
-class Shared(Dataset[Batch]):
+class Shared(Dataset[Any]):
     """Batches rank, rank + world, ... of the first `num`.
 
     Where the others have one more, the last batch stands once more with no targets: it counts for nothing, unlike the copies
@@ -23,11 +23,11 @@ class Shared(Dataset[Batch]):
     def __len__(self) -> int:
         return -(-self.num // self.world)
 
-    def __getitem__(self, number: int) -> Batch:
+    def __getitem__(self, number: int) -> Any:
         if number >= len(self):
             raise IndexError(number)
         index = number * self.world + self.rank
-        batch: Batch = self.batches[min(index, self.num - 1)]
+        batch = self.batches[min(index, self.num - 1)]
         if self.is_counted and index < self.num:
             return batch
         return replace(batch, targets=torch.full_like(batch.targets, IGNORE))

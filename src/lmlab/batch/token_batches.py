@@ -84,11 +84,11 @@ class TokenBatches(pl.LightningDataModule):
         return Shared(batches, num, rank=rank, world=world, is_counted=is_counted)
 
 
-class FirstStep(Dataset[Batch]):
+class FirstStep(Dataset[Any]):
     """The first step's batches at every step, to see a model overfit them."""
 
-    def __init__(self, dataset: Dataset[Batch]) -> None:
+    def __init__(self, dataset: Dataset[Any]) -> None:
         self.dataset = dataset
 
-    def __getitem__(self, key: tuple[int, int]) -> Batch:
+    def __getitem__(self, key: tuple[int, int]) -> Any:
         return self.dataset[0, key[1]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, no_type_check
 
 import numba
 import numpy as np
@@ -130,7 +130,8 @@ def thresholds(counts: Tokens, sample: float) -> Tokens:
 
 
 @numba.njit(cache=True, nogil=True)
-def windows(text, random, keep, eos, window):  # type: ignore[no-untyped-def]
+@no_type_check
+def windows(text, random, keep, eos, window):
     """The words kept, and how many before and behind each are its context.
 
     A word's random number says by its upper half whether it is kept, by its lower one how far its window reaches.

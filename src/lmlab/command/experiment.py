@@ -249,8 +249,12 @@ def cpu_has(*features: str) -> bool:
 
 def build_model(config: DictConfig, vocabulary: int | Vocabulary) -> tuple[Any, Any]:
     """Model and head, their weights drawn from the seed."""
+    from lmlab.command.embedding import freeze
+
     torch.manual_seed(config.seed)
-    return kind_of(config).model(config, vocabulary)
+    model, head = kind_of(config).model(config, vocabulary)
+    freeze(config, model, head)
+    return model, head
 
 
 def build_task(experiment: Experiment) -> Any:

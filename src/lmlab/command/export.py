@@ -1,4 +1,4 @@
-"""lmlab export RUN format=safetensors|huggingface, lmlab export SWEEP format=wandb_sweep: files that other programs read."""
+"""lmlab export RUN format=safetensors|huggingface|word2vec ..., lmlab export SWEEP format=wandb_sweep: for other programs."""
 
 import json
 import sys
@@ -8,11 +8,12 @@ from typing import Any
 from lmlab import config as configuration
 from lmlab import values
 from lmlab.command import front
+from lmlab.exchange.vector_files import NAMES
 from lmlab.launcher.find import LATEST, find_sweep, newest_sweep
 from lmlab.types import Mistake
 
 OPTIONS: dict[str, Any] = {"format": str, "checkpoint": str, "path": str | None}
-FORMATS = ("safetensors", "huggingface", "wandb_sweep")
+FORMATS = ("safetensors", "huggingface", *NAMES, "wandb_sweep")
 
 
 def main(arguments: list[str]) -> int:
@@ -37,6 +38,8 @@ def main(arguments: list[str]) -> int:
         from lmlab.command.huggingface import export_folder
 
         place = export_folder(run, options.checkpoint, path or run.path / "huggingface")
+    elif options.format in NAMES:
+        place = export_vectors(run, options.checkpoint, options.format, path or run.path / NAMES[options.format])
     else:
         place = export(run, options.checkpoint, path or run.path / "weights.safetensors")
     sys.stdout.write(f"{place}\n")
@@ -51,6 +54,18 @@ def _export_sweep(name: str, sweep: Path | None, path: Path | None) -> int:
     for place in export_sweep(sweep, path):
         sys.stdout.write(f"{place}\nwandb sweep {place}   makes it at W&B and prints the agents' command\n")
     return 0
+
+
+def export_vectors(run: Any, which: str, format: str, path: Path) -> Path:
+    """Writes the words of a run and their vectors, the most frequent first."""
+    from lmlab.command.load import load_run
+    from lmlab.command.word_vectors import Lookup
+    from lmlab.exchange.vector_files import write
+
+    lookup = Lookup.of(load_run(str(run.path), which))
+    kept = list(lookup.ids.values())
+    write(path, list(lookup.ids), lookup.vectors[kept].numpy(), format=format, counts=lookup.counts)
+    return path
 
 
 def export(run: Any, which: str, path: Path) -> Path:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from lmlab import config as configuration
 from lmlab.callback.plateau import Observe
 from lmlab.callback.recorder import Recorder
+from lmlab.command import embedding
 from lmlab.command.allocator import keep_freed_memory
 from lmlab.command.experiment import Experiment, build_task, build_trainer, draw
 from lmlab.command.initial import initial_weights
@@ -108,6 +109,8 @@ def _fit(
         metrics.cut(step)
         experiment.kind.announce(experiment)
     task = build_task(experiment)
+    if start is None:
+        embedding.start(experiment, task.model)
     if start is None and experiment.config.init_from is not None:
         task.load_state_dict(initial_weights(experiment, task))
         log.info("weights from %s", experiment.config.init_from)

@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 
 ARCHITECTURES: tuple[Architecture, ...] = (Gpt2(), Bert(), Llama(), Qwen3(), T5())
 
-WITHOUT_EFFECT = ("_partial_", "dropout", "init_std", "init_range", "params", "expansion", "backend")
+WITHOUT_EFFECT = (
+    "_partial_", "dropout", "init_std", "init_range", "params", "expansion", "backend", "init_from", "freeze",
+)  # fmt: skip
 """Last parts of keys that change nothing of what trained weights compute."""
 
 HEADS = ("NextToken", "MaskedToken")

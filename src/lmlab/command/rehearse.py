@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from lmlab import config as configuration
+from lmlab.command import embedding
 from lmlab.command.backends import refuse
 from lmlab.command.experiment import Experiment, build_task, build_trainer, check_space
 from lmlab.command.fit import callbacks, quiet
@@ -149,6 +150,7 @@ def check_optimizer(experiment: Experiment) -> None:
 
 def check_start(experiment: Experiment, task: Any) -> None:
     """The weights to start from are there and fit."""
+    embedding.check(experiment, task.model)
     if experiment.config.init_from is not None:
         with said_of("init_from"):
             initial_weights(experiment, task)

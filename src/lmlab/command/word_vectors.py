@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,6 +26,8 @@ class Lookup:
     ids: Mapping[str, int]
     unseen: Callable[[str], Tensor | None]
     """The vector of a word that is not among them, where the model can make one."""
+    counts: np.ndarray | None = None
+    """How often each word was seen."""
 
     @staticmethod
     def of(loaded: Loaded) -> Lookup:
@@ -35,19 +38,24 @@ class Lookup:
             kept = known.counts.nonzero()[0].tolist()
             with torch.no_grad():
                 vectors = model.vectors()[kept]
-            return Lookup.made([known.words[index] for index in kept], vectors, model.vector_of)
+            return Lookup.made([known.words[index] for index in kept], vectors, model.vector_of, known.counts[kept])
         words = [loaded.tokenizer.decode([index]).strip() for index in range(loaded.tokenizer.vocab_size)]
         kept = [index for index, word in enumerate(words) if word]
         vectors = model.embedding.weight.detach()[kept]
         return Lookup.made([words[index] for index in kept], vectors, lambda word: None)
 
     @staticmethod
-    def made(words: Sequence[str], vectors: Tensor, unseen: Callable[[str], Tensor | None]) -> Lookup:
+    def made(
+        words: Sequence[str],
+        vectors: Tensor,
+        unseen: Callable[[str], Tensor | None],
+        counts: np.ndarray | None = None,
+    ) -> Lookup:
         """Of equal words the first counts."""
         ids: dict[str, int] = {}
         for index, word in enumerate(words):
             ids.setdefault(word, index)
-        return Lookup(words, vectors.float(), ids, unseen)
+        return Lookup(words, vectors.detach().float(), ids, unseen, counts)
 
     def vector(self, word: str, key: str) -> Tensor:
         """[dim]; `key` is what a mistake names.

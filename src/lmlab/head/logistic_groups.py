@@ -6,6 +6,8 @@ the compiled loop does. Random words are the same as there. It was tried on CPUs
 
 from __future__ import annotations
 
+from typing import no_type_check
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -85,7 +87,8 @@ def _step(
 
 
 @jit
-def listed(words, left, right, first, rows, targets, averages, predicts, seed):  # type: ignore[no-untyped-def]
+@no_type_check
+def listed(words, left, right, first, rows, targets, averages, predicts, seed):
     """Which rows make the hidden vectors of each position, and what is asked of these.
 
     Returns:
@@ -118,7 +121,8 @@ def listed(words, left, right, first, rows, targets, averages, predicts, seed): 
 
 
 @jit
-def _rows_at(words, i, left, right, first, predicts):  # type: ignore[no-untyped-def]
+@no_type_check
+def _rows_at(words, i, left, right, first, predicts):
     """How many rows the hidden vectors of position i are made of."""
     num = 0
     if left[i] + right[i] > 0:

@@ -6,7 +6,7 @@ LLVM makes vector instructions of them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import numba
 import numpy as np
@@ -68,7 +68,8 @@ class Work(NamedTuple):
 
 
 @jit
-def walk(words, left, right, start, stop, source, table, targets, averages, predicts, rate, seed):  # type: ignore[no-untyped-def]
+@no_type_check
+def walk(words, left, right, start, stop, source, table, targets, averages, predicts, rate, seed):
     """Updates at positions start to stop, one after the other -> the summed loss and how many words were predicted."""
     work = workspace(reach(left, right, start, stop), source.table.shape[1], targets, predicts)
     loss, terms = 0.0, 0
@@ -90,7 +91,8 @@ def walk(words, left, right, start, stop, source, table, targets, averages, pred
 
 
 @jit
-def reach(left, right, start, stop):  # type: ignore[no-untyped-def]
+@no_type_check
+def reach(left, right, start, stop):
     """The most words of a window."""
     most = np.int64(0)
     for i in range(start, stop):
@@ -99,7 +101,8 @@ def reach(left, right, start, stop):  # type: ignore[no-untyped-def]
 
 
 @jit
-def workspace(most, dim, targets, predicts):  # type: ignore[no-untyped-def]
+@no_type_check
+def workspace(most, dim, targets, predicts):
     """Zeros, one row more than needed of each for the pairs."""
     width = (dim + LANES - 1) // LANES * LANES
     hidden = most + 1
@@ -116,7 +119,8 @@ def workspace(most, dim, targets, predicts):  # type: ignore[no-untyped-def]
 
 
 @jit
-def read(words, i, low, high, source, averages, predicts, hidden):  # type: ignore[no-untyped-def]
+@no_type_check
+def read(words, i, low, high, source, averages, predicts, hidden):
     """The hidden vectors of position i -> how many they are."""
     if predicts:
         mean(hidden, 0, add(source, words[i], hidden, 0, 0))
@@ -135,7 +139,8 @@ def read(words, i, low, high, source, averages, predicts, hidden):  # type: igno
 
 
 @jit
-def write(words, i, low, high, source, averages, predicts, errors):  # type: ignore[no-untyped-def]
+@no_type_check
+def write(words, i, low, high, source, averages, predicts, errors):
     """Adds the errors of the hidden vectors to the words that they are made of."""
     if predicts:
         spread(source, words[i], errors, 0)
@@ -148,7 +153,8 @@ def write(words, i, low, high, source, averages, predicts, errors):  # type: ign
 
 
 @jit
-def add(source, word, hidden, num, before):  # type: ignore[no-untyped-def]
+@no_type_check
+def add(source, word, hidden, num, before):
     """Adds the word's rows to the `before` rows that hidden vector `num` is the sum of -> how many they are now."""
     for k in range(source.first[word], source.first[word + 1]):
         row = source.rows[k]
@@ -163,7 +169,8 @@ def add(source, word, hidden, num, before):  # type: ignore[no-untyped-def]
 
 
 @jit
-def mean(hidden, num, rows):  # type: ignore[no-untyped-def]
+@no_type_check
+def mean(hidden, num, rows):
     """Of hidden vector `num`, which is the sum of so many rows."""
     if rows > 1:
         share = np.float32(1) / np.float32(rows)
@@ -172,7 +179,8 @@ def mean(hidden, num, rows):  # type: ignore[no-untyped-def]
 
 
 @jit
-def spread(source, word, errors, num):  # type: ignore[no-untyped-def]
+@no_type_check
+def spread(source, word, errors, num):
     """Every row takes the whole of its word's error, as in fastText, and in word2vec each word that of their mean."""
     for k in range(source.first[word], source.first[word + 1]):
         row = source.rows[k]
@@ -181,7 +189,8 @@ def spread(source, word, errors, num):  # type: ignore[no-untyped-def]
 
 
 @jit
-def question(words, i, low, high, targets, predicts, seed, work):  # type: ignore[no-untyped-def]
+@no_type_check
+def question(words, i, low, high, targets, predicts, seed, work):
     """Lists the rows asked at position i with their signs -> how many they are."""
     number = np.uint64(i) * MOST_AROUND
     if not predicts:
@@ -195,7 +204,8 @@ def question(words, i, low, high, targets, predicts, seed, work):  # type: ignor
 
 
 @jit
-def ask(word, targets, random, asked, signs, count):  # type: ignore[no-untyped-def]
+@no_type_check
+def ask(word, targets, random, asked, signs, count):
     """Lists the word's rows and its noise behind the first `count` -> how many they are now."""
     for k in range(targets.first[word], targets.first[word + 1]):
         asked[count], signs[count] = targets.rows[k], targets.signs[k]
@@ -209,7 +219,8 @@ def ask(word, targets, random, asked, signs, count):  # type: ignore[no-untyped-
 
 
 @jit
-def fetch(table, count, work):  # type: ignore[no-untyped-def]
+@no_type_check
+def fetch(table, count, work):
     """The rows asked, times their signs."""
     for j in range(count):
         row, sign = work.asked[j], work.signs[j]
@@ -218,7 +229,8 @@ def fetch(table, count, work):  # type: ignore[no-untyped-def]
 
 
 @jit
-def store(table, count, work):  # type: ignore[no-untyped-def]
+@no_type_check
+def store(table, count, work):
     """Adds to the rows asked what they change by."""
     for j in range(count):
         row, sign = work.asked[j], work.signs[j]
@@ -227,7 +239,8 @@ def store(table, count, work):  # type: ignore[no-untyped-def]
 
 
 @jit
-def decide(num, count, rate, work):  # type: ignore[no-untyped-def]
+@no_type_check
+def decide(num, count, rate, work):
     """G = rate * sigmoid(-H O^T) -> the summed loss log(1 + exp(-H O^T)), without what the added zeros lose."""
     stride = count + count % 2
     multiply(num, count, work.hidden, work.output, work.weights)
@@ -243,7 +256,8 @@ def decide(num, count, rate, work):  # type: ignore[no-untyped-def]
 
 
 @jit
-def multiply(num, count, hidden, output, product):  # type: ignore[no-untyped-def]
+@no_type_check
+def multiply(num, count, hidden, output, product):
     """H O^T"""
     stride = count + count % 2
     for d in range(hidden.shape[1]):
@@ -258,7 +272,8 @@ def multiply(num, count, hidden, output, product):  # type: ignore[no-untyped-de
 
 
 @jit
-def falling_exp(x):  # type: ignore[no-untyped-def]
+@no_type_check
+def falling_exp(x):
     """exp(-x) for 0 <= x <= 16 to 1e-6: the series to the sixth order at x / 64, squared six times."""
     y = x * np.float32(-1 / 64)
     series = np.float32(1 / 24) + y * (np.float32(1 / 120) + y * np.float32(1 / 720))
@@ -269,7 +284,8 @@ def falling_exp(x):  # type: ignore[no-untyped-def]
 
 
 @jit
-def twice_artanh(s):  # type: ignore[no-untyped-def]
+@no_type_check
+def twice_artanh(s):
     """log(1 + e) for s = e / (2 + e) and 0 <= e <= 1, to 1e-7."""
     q = s * s
     series = np.float32(1 / 9) + q * (np.float32(1 / 11) + q * np.float32(1 / 13))
@@ -278,7 +294,8 @@ def twice_artanh(s):  # type: ignore[no-untyped-def]
 
 
 @jit
-def pull(num, count, work):  # type: ignore[no-untyped-def]
+@no_type_check
+def pull(num, count, work):
     """G O: what the hidden vectors change by."""
     weights, output, errors, stride = work.weights, work.output, work.errors, count + count % 2
     for i in range(num):
@@ -293,7 +310,8 @@ def pull(num, count, work):  # type: ignore[no-untyped-def]
 
 
 @jit
-def push(num, count, work):  # type: ignore[no-untyped-def]
+@no_type_check
+def push(num, count, work):
     """G^T H: what the output rows change by, but for their signs."""
     weights, hidden, change, stride = work.weights, work.hidden, work.change, count + count % 2
     for j in range(count):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, no_type_check
 
 import numba
 import numpy as np
@@ -13,7 +13,8 @@ jit = numba.njit(cache=True, fastmath=True, nogil=True)
 
 
 @jit
-def draw(share, alias, random):  # type: ignore[no-untyped-def]
+@no_type_check
+def draw(share, alias, random):
     """An index: the upper half of the random number says the slot, its lower half which of the slot's two."""
     slot = ((random >> np.uint64(32)) * np.uint64(len(share))) >> np.uint64(32)
     other = alias[slot]  # read in any case: a branch on a random number cannot be foreseen
@@ -21,7 +22,8 @@ def draw(share, alias, random):  # type: ignore[no-untyped-def]
 
 
 @jit
-def mixed(seed, counter):  # type: ignore[no-untyped-def]
+@no_type_check
+def mixed(seed, counter):
     """A random number that follows from the two (SplitMix64: Steele et al. 2014)."""
     z = (seed * np.uint64(0xD1342543DE82EF95)) ^ (counter * np.uint64(0x9E3779B97F4A7C15))
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -30,7 +32,8 @@ def mixed(seed, counter):  # type: ignore[no-untyped-def]
 
 
 @jit
-def alias_table(weights):  # type: ignore[no-untyped-def]
+@no_type_check
+def alias_table(weights):
     """Tables `share` and `alias`, of which `draw` makes an index with chance in proportion to its weight (Vose 1991).
 
     Slot s stands for s up to `share[s]` parts of 2^32, else for `alias[s]`: each slot poorer than the mean is filled up by a

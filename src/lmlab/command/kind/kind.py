@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import yaml
 from hydra.utils import get_object
@@ -36,6 +36,7 @@ class Cost:
     memory: TrainingMemory
 
 
+@runtime_checkable
 class Kind(Protocol):
     """The steps of `train`, `check` and `evaluate` that depend on it."""
 

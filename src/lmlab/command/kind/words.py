@@ -97,7 +97,7 @@ class Words:
                 f"trainer.precision={config.trainer.precision} is too short for task=word_embedding, whose updates are small; "
                 "set trainer.precision=32-true"
             )
-        batching = type(experiment.batching)
+        batching: Any = type(experiment.batching)
         if batching.makes is not task.head.reads:
             fitting = "word_windows" if task.head.reads is WordWindows else "cooccurrences"
             raise Mistake(
