@@ -138,3 +138,5 @@ def test_what_it_cannot_train_is_refused(model, change, sentence):
 def test_impossible_values_are_refused():
     with pytest.raises(Mistake, match=r"head\.x_max=0\.0 is not above 0"):
         head(x_max=0.0)
+    with pytest.raises(Mistake, match=r"head\.alpha=-0\.5 would let rare pairs weigh more"):
+        head(alpha=-0.5)

@@ -10,6 +10,7 @@ Every pair of two words is counted once and written both ways round.
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, no_type_check
@@ -32,6 +33,9 @@ BLOCK = 2**18
 LARGEST_TABLE = 2**25
 """Bytes: a larger one would save sorting, and lose more by falling out of the processor's cache."""
 
+DONTNEED = getattr(mmap, "MADV_DONTNEED", None)
+"""Where the system has it."""
+
 Array = np.ndarray[Any, np.dtype[Any]]
 Counts = tuple[Array, Array]
 """Keys (one word behind the other), ascending and without doubles, uint64; and their sums, int64."""
@@ -51,7 +55,7 @@ def write_counts(
         memory: bytes for tables and blocks of runs, whatever the length of the text.
         folder: where runs are kept until they are merged.
     """
-    vocab = max((int(tokens[first : first + BLOCK].max()) for first in range(0, len(tokens), BLOCK)), default=0) + 1
+    vocab = max((int(block.max()) for block in blocks(tokens)), default=0) + 1
     num_frequent = min(vocab, math.isqrt(min(memory // 4, LARGEST_TABLE) // 8))
     bits = np.uint64(max(1, (vocab - 1).bit_length()))
     table = np.zeros((num_frequent, num_frequent), dtype=np.int64)
@@ -84,9 +88,8 @@ def _read(
                 file.write(array.data)
         state[3] = 0
 
-    for first in range(0, len(tokens), BLOCK):
-        block = np.asarray(tokens[first : first + BLOCK]).astype(np.int32)
-        state[0] = 0
+    for block in blocks(tokens):
+        block, state[0] = block.astype(np.int32), 0
         while True:
             _scan(block, eos, unk, weights, bits, table, buffer, kept, state)
             if state[0] == len(block):
@@ -95,6 +98,15 @@ def _read(
     if state[3]:
         spill()
     return runs
+
+
+def blocks(tokens: Array) -> Iterator[Array]:
+    """A text part by part; pages of its file that were read are let go, which would count as memory of this process."""
+    for first in range(0, len(tokens), BLOCK):
+        yield np.asarray(tokens[first : first + BLOCK])
+        is_read = isinstance(tokens, np.memmap) and tokens.mode == "r"
+        if DONTNEED is not None and is_read and isinstance(tokens.base, mmap.mmap):
+            tokens.base.madvise(DONTNEED)
 
 
 @jit

@@ -18,7 +18,7 @@ import torch
 from torch.utils.data import Dataset
 
 from lmlab import types
-from lmlab.batch.cooccurrence_counts import BLOCK, LARGEST_WINDOW, PAIR, write_counts
+from lmlab.batch.cooccurrence_counts import BLOCK, LARGEST_WINDOW, PAIR, blocks, write_counts
 from lmlab.batch.permutation import ROUNDS, permuted
 from lmlab.batch.sampler import Share, Tokens, generator, share
 from lmlab.types import Mistake
@@ -117,8 +117,8 @@ class Cooccurrences:
     def _key(self, tokens: Tokens) -> str:
         values = [VERSION, str(tokens.dtype), self.window, self.distance_weighting, self.eos, self.unk]
         found = hashlib.blake2b(json.dumps(values).encode(), digest_size=12)
-        for first in range(0, len(tokens), BLOCK):
-            found.update(np.ascontiguousarray(tokens[first : first + BLOCK]).data)
+        for block in blocks(tokens):
+            found.update(np.ascontiguousarray(block).data)
         return found.hexdigest()
 
     def _count(self, tokens: Tokens, path: Path) -> None:

@@ -40,6 +40,8 @@ class LeastSquares(nn.Module):
         super().__init__()
         if not x_max > 0:
             raise Mistake(f"head.x_max={x_max} is not above 0; set head.x_max to a count, 100 in the paper")
+        if not alpha >= 0:
+            raise Mistake(f"head.alpha={alpha} would let rare pairs weigh more; set head.alpha to 0 or more")
         self.x_max, self.alpha = x_max, alpha
 
     def check(self, model: WordModel, optimizer: torch.optim.Optimizer) -> None:
