@@ -13,13 +13,16 @@ from lmlab import cli, config
 from lmlab.launcher import space
 from lmlab.types import Mistake
 
-FRONT = {"prompt": "generate", "checkpoint": "generate", "path": "export"}
+FRONT = {"prompt": "generate", "word": "neighbors", "analogy": "neighbors", "checkpoint": "generate", "path": "export"}
 WITH = {
     "data.root": ["data=ptb"],
     "tokenizer.path": ["tokenizer=pretrained"],
+    "tokenizer.pattern": ["tokenizer=word"],
+    "task.evaluation": ["task=word_embedding"],
+    **{f"model.{side}.embedding.init_from": ["model=seq2seq"] for side in ("encoder", "decoder")},
     **{f"data.{key}": ["data=text"] for key in ("path", "val_path", "test_path")},
 }
-KEYS = sorted(set(config.TEXT) - {"word", "analogy"})  # which wait for their verbs
+KEYS = sorted(config.TEXT)
 NASTY = [
     "What's up, 世界!", "a (1).txt", "C:\\new\\text\\", "a=b=c", "[1,2", "{a: b}", "$HOME", "${seed}", "\\${seed}",
     "\\\\${seed} and ${x", "it's \\'quoted\\'", '"', "'", "\\'", "\\", "\\\\", "a,b", "range(3)", "glob(*)", "true", "1e5",

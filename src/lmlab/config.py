@@ -56,19 +56,17 @@ def compose(
     with entered():
         parsed = parse([quoted(override) for override in overrides], verb)
         known = groups() if config_name == "train" else {}
+        parsed = [*brought(parsed, known), *parsed]
         chosen = [override for override in parsed if override.get_key_element().split("@")[0].lstrip("+~") in known]
         _report(fault for override in parsed for fault in _several(override) or _group_faults(override, known))
         if any(override.is_add() or override.is_delete() for override in parsed):
             _check_keys(parsed, chosen, known, config_name, verb)
         try:
             composed = _composed(config_name, _lines(parsed), with_hydra)
-            brought = _brought(composed, parsed)
-            if brought:
-                composed = _composed(config_name, _lines([*brought, *parsed]), with_hydra)
-                with open_dict(composed):
-                    del composed.model["brings"]  # done
+            with open_dict(composed):
+                composed.get("model", {}).pop("brings", None)  # done
             _report(fault for override in chosen for fault in _elsewhere_faults(override, composed))
-            for override in [*(one for one in brought if one.get_key_element() in known), *chosen]:
+            for override in chosen:
                 _drop_leftovers(composed, override, known, parsed)
             _take_away(chosen, composed)
             return composed
@@ -103,14 +101,15 @@ def _composed(config_name: str, overrides: list[str], with_hydra: bool = False) 
         raise Mistake(one_line(error)) from error
 
 
-def _brought(composed: DictConfig, parsed: Sequence[Override]) -> list[Override]:
+def brought(parsed: Sequence[Override], known: dict[str, dict[str, Path]]) -> list[Override]:
     """What a model brings with it, such as GloVe its counts and its loss, unless the command line says otherwise.
 
     The values of a part that is chosen otherwise stay away with it.
     """
-    typed = {override.get_key_element().lstrip("~+") for override in parsed}
-    lines = composed.get("model", {}).get("brings") or ()
-    return parse([line for line in lines if not {line.partition("=")[0], line.partition(".")[0]} & typed])
+    typed = {override.get_key_element().lstrip("~+"): override.value() for override in parsed}
+    path = known.get("model", {}).get(str(typed.get("model")))
+    lines = yaml.safe_load(path.read_text(encoding="utf-8")).get("brings") or () if path else ()
+    return parse([line for line in lines if not {line.partition("=")[0], line.partition(".")[0]} & {*typed}])
 
 
 def _drop_leftovers(

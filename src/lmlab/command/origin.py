@@ -17,7 +17,8 @@ def origins(overrides: Sequence[str]) -> dict[str, str]:
     with configuration.entered():
         loader = GlobalHydra.instance().config_loader()
         parsed = configuration.parse([configuration.quoted(override) for override in overrides])
-        lines = [override.input_line or "" for override in parsed]
+        brought = configuration.brought(parsed, tree.groups())
+        lines = [override.input_line or "" for override in (*brought, *parsed)]
         composed = loader.compute_defaults_list("train", lines, RunMode.RUN)
     found: dict[str, str] = {}
     for default in composed.defaults:
@@ -26,9 +27,9 @@ def origins(overrides: Sequence[str]) -> dict[str, str]:
             values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
             package = "" if default.package in (None, "", "_global_") else f"{default.package}."
             found.update((f"{package}{key}", shown(path)) for key in leaves(values) if key.split(".")[0] != "defaults")
-    for override in parsed:
+    for override in (*brought, *parsed):
         if override.key_or_group not in tree.groups():
-            found[override.key_or_group] = "command line"
+            found[override.key_or_group] = "command line" if override in parsed else "brought by the model"
     return found
 
 
