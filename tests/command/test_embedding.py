@@ -78,17 +78,53 @@ def test_the_vectors_of_a_run_are_exported_and_start_another(tiny, tmp_path):
     torch.testing.assert_close(weight["model.embedding.weight"][index], expected, atol=1e-6, rtol=0)
 
 
+def test_latest_is_the_run_before_and_its_tokens_keep_their_spelling(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("LMLAB_RUNS", str(tmp_path))
+    kept = [word for word in tiny() if not word.startswith("tokenizer=")]
+    chosen = [*kept, "model=lstm", "tokenizer=bpe", "tokenizer.vocab_size=270", f"output_dir={tmp_path}"]
+    assert cli.run(["train", *chosen]) == 0
+    before = find("latest", tmp_path)
+    more = ["seed=1", "model.embedding.init_from=latest", "model.embedding.freeze=true", "head.tie_weights=false"]
+    assert cli.run(["train", *chosen, *more]) == 0
+    run, found = weights(tmp_path, 2)
+    assert run.config["model"]["embedding"]["init_from"] == str(before.path)
+    expected = checkpoint.load(before.checkpoints / "best.ckpt")["state_dict"]["model.embedding.weight"]
+    assert torch.equal(found["model.embedding.weight"], expected)
+
+
+def test_a_model_of_words_starts_from_vectors_too(tiny, vectors, tmp_path, caplog):
+    caplog.set_level("INFO")
+    plain = [word for word in tiny() if not word.startswith(("tokenizer", "batch.", "model.num_layers"))]
+    chosen = ["tokenizer.min_count=1", "batch.size=100", "task=word_embedding", "task.evaluation=null"]
+    assert cli.run(["train", *plain, *chosen, f"model.embedding.init_from={vectors}", f"output_dir={tmp_path}"]) == 0
+    assert "2 of" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("xyz 1 2\nuvw 3 4\n", "has none of the"), ("the 1 2\ncat 3\n", "line 2 of"), ("no vectors\n", "holds no word")],
+)
+def test_a_file_that_is_of_no_use_is_refused_before_a_run_is_made(tiny, tmp_path, content, said, capsys):
+    (tmp_path / "v.txt").write_text(content)
+    chosen = ["model=lstm", "model.dim=2", f"model.embedding.init_from={tmp_path}/v.txt"]
+    kept = [word for word in words(tiny) if not word.startswith("model.dim")]
+    assert cli.run(["train", *kept, *chosen, f"output_dir={tmp_path / 'runs'}"]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
         (["model.embedding.init_from=/nowhere.txt"], "is neither a file of word vectors nor a run"),
+        (["init_from=somewhere"], "set one of the two to null"),
         (["model.dim=8"], "set model.dim=16"),
         (["model.embedding.freeze=true"], "set head.tie_weights=false"),
         (["model.embedding.frieze=true"], "freeze"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_a_run_is_made(tiny, vectors, tmp_path, more, said, capsys):
-    start = [] if "init_from" in more[0] else [f"model.embedding.init_from={vectors}"]
+    start = [] if more[0].startswith("model.embedding.init_from") else [f"model.embedding.init_from={vectors}"]
     kept = [word for word in words(tiny) if word.split("=")[0] != more[0].split("=")[0]]
     assert cli.run(["train", *kept, *start, *more, f"output_dir={tmp_path / 'runs'}"]) == 2
     assert said in capsys.readouterr().err

@@ -19,6 +19,7 @@ from lmlab import config as configuration
 from lmlab import values
 from lmlab.batch.sampler import Share
 from lmlab.batch.token_batches import Batching, TokenBatches
+from lmlab.command.embedding import freeze, settle
 from lmlab.command.kind.kind import Kind, check_parts, kind_of
 from lmlab.data.cache import cache_folder
 from lmlab.optimizer.groups import parameter_groups
@@ -170,6 +171,7 @@ def resolve(config: DictConfig, data: dict[str, Any] | None = None) -> Experimen
         if config.debug:
             trainer.max_steps, trainer.val_check_interval, config.logger = 20, 10, None
     torch.set_num_threads(trainer.threads)
+    settle(config)
     experiment = Experiment(config, {} if data is None else data)
     if config.model.get("params") is not None:
         from lmlab.command.size import fix_size
@@ -249,8 +251,6 @@ def cpu_has(*features: str) -> bool:
 
 def build_model(config: DictConfig, vocabulary: int | Vocabulary) -> tuple[Any, Any]:
     """Model and head, their weights drawn from the seed."""
-    from lmlab.command.embedding import freeze
-
     torch.manual_seed(config.seed)
     model, head = kind_of(config).model(config, vocabulary)
     freeze(config, model, head)

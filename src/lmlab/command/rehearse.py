@@ -1,8 +1,6 @@
 """Before a run folder is made: every part is built once, its weights without memory, so that what does not fit is said now."""
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import torch
 from lmlab import config as configuration
 from lmlab.command import embedding
 from lmlab.command.backends import refuse
+from lmlab.command.embedding import said_of
 from lmlab.command.experiment import Experiment, build_task, build_trainer, check_space
 from lmlab.command.fit import callbacks, quiet
 from lmlab.command.initial import initial_weights
@@ -154,13 +153,3 @@ def check_start(experiment: Experiment, task: Any) -> None:
     if experiment.config.init_from is not None:
         with said_of("init_from"):
             initial_weights(experiment, task)
-
-
-@contextmanager
-def said_of(key: str) -> Iterator[None]:
-    """A constructor's refusal of a value, as a sentence that names the key."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        text = configuration.one_line(error)
-        raise Mistake(text if text.startswith(key) else f"{key}: {text}") from error

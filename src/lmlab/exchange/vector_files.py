@@ -104,6 +104,7 @@ def _keyed_vectors(
         from gensim.models import KeyedVectors
     except ImportError as error:
         raise Mistake("format=keyedvectors is written by gensim, which is missing; pip install gensim") from error
+    logging.getLogger("gensim").setLevel(logging.WARNING)  # it tells of each step of its own
     made = KeyedVectors(vectors.shape[1])
     made.add_vectors(list(words), vectors)
     for word, count in zip(words, [] if counts is None else counts.tolist()):
