@@ -4,13 +4,18 @@ import os
 import pickle
 import random
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lmlab.tokenizer import word_reader
+from lmlab.tokenizer.pretrained import Pretrained
 from lmlab.tokenizer.trained import Trained, load
 from lmlab.tokenizer.word import Word
+from lmlab.tokenizer.word_reader import WORDS
 from lmlab.tokenizer.words import num_words
 from lmlab.types import Mistake
 
@@ -72,6 +77,63 @@ def test_neighbours_that_stand_together_more_than_by_chance_become_one_word(tmp_
     assert spelled(word(text, phrases=1000.0), "new york") == ["new", "york"]
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     assert spelled(load(tmp_path / "tokenizer.json"), "new york is") == ["new_york", "is"]
+
+
+def test_phrases_are_those_that_gensim_finds_with_the_number_of_words_in_place_of_its_vocabulary() -> None:
+    phrases = pytest.importorskip("gensim.models.phrases", reason="gensim is installed for development alone")
+    draw = random.Random(0)
+    words = [*"abcdefg", "new york", "the man of"]
+    lines = [" ".join(draw.choices(words, k=7)).split() for _ in range(300)]
+    theirs = phrases.Phrases(lines, min_count=5, threshold=0.05)
+    per_entry = sum(map(len, lines)) / len(theirs.vocab)  # gensim multiplies by the number of entries
+    text = "".join(" ".join(line) + "\n" for line in lines)
+    tokenizer = word(text, phrases=0.05 * per_entry)
+    assert 2 < len(theirs.export_phrases()) < 60
+    for line in lines:
+        assert spelled(tokenizer, " ".join(line)) == theirs[line]
+
+
+def test_how_much_is_read_at_a_time_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "new york is big\n" * 30 + "\n\nthe new car of york\n" * 9 + "new york"
+    whole = word(text, phrases=1.0, pattern="[a-z]+")
+    expected = whole.encode(text)
+    monkeypatch.setattr(word_reader, "CHARACTERS", 7)
+    pieces = word(text, phrases=1.0, pattern="[a-z]+")
+    assert pieces.encode(text) == whole.encode(text) == expected
+
+
+def test_groups_in_a_pattern_and_matches_of_nothing_are_no_words() -> None:
+    text = "can't stop 42\n"
+    assert spelled(word(text, pattern="[a-z]+('[a-z]+)?"), text) == ["can't", "stop", "<eos>"]
+    assert spelled(word(text, pattern="[a-z]*"), text) == ["can", "t", "stop", "<eos>"]
+
+
+def test_segmented_text_and_phrases_are_written_with_what_separates_or_joins_them() -> None:
+    text = "我爱 北京\n"
+    segmented = word(text, chinese="segmented")
+    assert segmented.decode(segmented.encode(text)) == text
+    by_jieba = word(text, chinese="jieba")
+    assert by_jieba.decode(by_jieba.encode(text)) == "我爱北京\n"
+    phrases = word("new york\n" * 9, phrases=0.1)
+    assert phrases.decode(phrases.encode("new york\n")) == "new_york\n"
+
+
+def test_jieba_says_nothing_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    script = "from lmlab.tokenizer.jieba_words import jieba_words; assert len(jieba_words('我爱北京')) == 3"
+    source = str(Path(word_reader.__file__).parents[2])
+    changes = {"TMPDIR": str(tmp_path), "PYTHONPATH": source}
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ | changes, capture_output=True, check=True)
+    assert (done.stdout, done.stderr, list(tmp_path.iterdir())) == (b"", b"", [])
+
+
+def test_what_a_file_for_hugging_face_cannot_say_is_refused(tmp_path: Path) -> None:
+    assert set(word("a b\n").files()) == {"tokenizer.json", "tokenizer_config.json"}
+    tokenizer = word("a b\n", lowercase=True)
+    with pytest.raises(Mistake, match=r"tokenizer\.lowercase"):
+        tokenizer.files()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tokenizer.json", WORDS]
+    assert spelled(Pretrained(path=str(tmp_path), end=None).train([]), "A B C") == ["a", "b", "<unk>"]
 
 
 @pytest.mark.parametrize(
