@@ -95,7 +95,7 @@ def describe(path: Path) -> str:
     return ""
 
 
-PAPER = re.compile(r" ?\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)")
+PAPER = re.compile(r" ?\(([^()]*\b(?:19|20)\d\d[a-z]?\b[^()]*)\)")
 """What stands in brackets with a year."""
 
 
