@@ -66,7 +66,9 @@ def compose(
             with open_dict(composed):
                 composed.get("model", {}).pop("brings", None)  # done
             _report(fault for override in chosen for fault in _elsewhere_faults(override, composed))
-            for override in chosen:
+            for override in {
+                one.get_key_element(): one for one in chosen
+            }.values():  # of two for one part the last counts
                 _drop_leftovers(composed, override, known, parsed)
             _take_away(chosen, composed)
             return composed

@@ -99,10 +99,13 @@ def test_neighbors_of_another_run_are_those_of_its_embedding(tiny, tmp_path, cap
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["task=word_embedding", "model=lstm"], "is not for task=word_embedding; choose model="),
-        (["task=word_embedding", "tokenizer=char"], "is not for task=word_embedding; choose tokenizer=word"),
-        (["task=word_embedding", "batch=windows"], "is not for task=word_embedding; choose batch="),
-        (["model=skipgram"], "model=skipgram is not for task=language_modeling; choose model="),
+        (["task=word_embedding", "model=lstm"], "is not for task=word_embedding; choose cbow"),
+        (["task=word_embedding", "tokenizer=char"], "is not for task=word_embedding; choose word"),
+        (
+            ["task=word_embedding", "batch=windows"],
+            "is not for task=word_embedding; choose cooccurrences, word_windows",
+        ),
+        (["model=skipgram"], "model=skipgram is not for task=language_modeling; choose "),
         ([*SMALL, "strategy=ddp", "trainer.devices=2"], "choose strategy=single"),
         ([*SMALL, "trainer.gradient_clip_val=1.0"], "computes no gradients, which trainer.gradient_clip_val is about"),
         ([*SMALL, "trainer.precision=bf16-mixed"], "trainer.precision=32-true"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import yaml
 from hydra.utils import get_object
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torchmetrics import Metric
 
@@ -102,22 +102,25 @@ def check_parts(config: DictConfig) -> None:
     Raises:
         Mistake: with the options that are.
     """
-    for group, argument in kind_of(config).needs.items():
-        target = config[group]._target_
-        if takes(target, argument) or not str(target).startswith("lmlab."):
+    needs = kind_of(config).needs
+    sides = {f"model.{side}": needs["model"] for side in configuration.SIDES if config.model.get(side) is not None}
+    for key, argument in {**needs, **sides}.items():
+        group, target = key.partition(".")[0], OmegaConf.select(config, key)._target_
+        if not str(target).startswith("lmlab.") or takes(target, argument):
             continue
-        task, own = _option(config, "task"), _option(config, group)
+        task, own = _option(config.task), _option(OmegaConf.select(config, key))
         fitting = [name for name, path in groups()[group].items() if fits(path, argument)]
-        raise Mistake(f"{group}={own} is not for task={task}; choose {group}={', '.join(fitting)}")
+        raise Mistake(f"{key.replace('.', '/')}={own} is not for task={task}; choose {', '.join(fitting)}")
 
 
-def _option(config: DictConfig, group: str) -> str:
-    return str(config[group]._target_).rpartition(".")[0].rpartition(".")[2]
+def _option(block: DictConfig) -> str:
+    return str(block._target_).rpartition(".")[0].rpartition(".")[2]
 
 
 def takes(target: str, argument: str) -> bool:
-    """Whether a constructor has a parameter of this name."""
-    return argument in inspect.signature(get_object(target)).parameters
+    """Whether a constructor has a parameter of this name, or one for any."""
+    parameters = inspect.signature(get_object(target)).parameters
+    return argument in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
 
 def fits(path: Path, argument: str) -> bool:
