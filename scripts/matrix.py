@@ -75,8 +75,9 @@ class Verdict:
 
 
 def options(group: str) -> list[str]:
-    """The YAML files of a group of `conf/model`, by name."""
-    return sorted(path.stem for path in (CONF / "model" / group).glob("*.yaml"))
+    """The YAML files of a group of `conf/model`, by name; of models those of sequences, not of words."""
+    paths = (CONF / "model" / group).glob("*.yaml")
+    return sorted(path.stem for path in paths if group or fits(path, "vocab_size"))
 
 
 def cells() -> list[Cell]:
@@ -91,8 +92,6 @@ def combinations() -> Iterator[Cell]:
     """Each model in each role; a Transformer with each attention and position; each reader with each cross-attention."""
     attentions = options("attention")
     for name in options(""):
-        if fits(CONF / "model" / f"{name}.yaml", "vocabulary"):  # vectors of words, no sequences
-            continue
         content = yaml.safe_load((CONF / "model" / f"{name}.yaml").read_text())
         model = (f"model={name}",)
         if "seq2seq" in str(content.get("_target_")) or is_pair(name):
