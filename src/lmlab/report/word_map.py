@@ -78,7 +78,7 @@ def _about(method: str, drawn: Mapping[str, Any]) -> str:
     return f"The {number} most frequent words; those with like neighbours lie together, distances across mean little."
 
 
-def _inside(places: Sequence[Sequence[float]]) -> list[Point]:
+def _inside(places: Sequence[Sequence[float | int]]) -> list[Point]:
     """Both axes to MARGIN ... 1 - MARGIN."""
     columns = list(zip(*places))
     scaled = [_scaled([float(value) for value in column]) for column in columns]
