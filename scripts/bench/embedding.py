@@ -29,7 +29,7 @@ import torch
 from gensim.models import FastText, KeyedVectors, Word2Vec
 
 from lmlab import config as configuration
-from lmlab.types import EOS, UNK, Vocabulary
+from lmlab.types import EOS, UNK, Corpus, Vocabulary
 
 FILES = {"imdb_unsup.txt.gz": "utf-8", "brown.txt.gz": "utf-8", "abc/rural.txt": "utf-8", "abc/science.txt": "latin-1"}
 WORD = re.compile(r"[a-z']+")
@@ -147,7 +147,9 @@ def ours(name: str, epochs: int, seed: int, threads: int, *, limit: int | None =
     model: Any = configuration.build(config, "model")(vocabulary=vocabulary())
     head: Any = configuration.build(config, "head")(dim=DIM, vocabulary=vocabulary())
     with tempfile.TemporaryDirectory() as folder:
-        batching: Any = configuration.build(config, "batch")(seed=seed, eos=0, unk=1, folder=Path(folder))
+        batching: Any = configuration.build(config, "batch")(
+            seed=seed, corpus=Corpus(0, 1, vocabulary().counts, Path(folder))
+        )
         steps, num = batching.train(tokens()), batching.steps_per_epoch(len(tokens())) * epochs
         begin, first = time.perf_counter(), ROWS[name].rate
         for step in range(min(num, limit or num)):

@@ -28,7 +28,7 @@ from gensim.models import KeyedVectors
 from lmlab.batch.cooccurrences import Cooccurrences
 from lmlab.head.least_squares import LeastSquares
 from lmlab.model.glove import Glove
-from lmlab.types import Vocabulary
+from lmlab.types import Corpus, Vocabulary
 
 DATA = Path(environ.get("LMLAB_DATA", "../shared/data")) / "embeddings"
 CORPUS = ("imdb_unsup.txt.gz", "brown.txt.gz", "abc/rural.txt", "abc/science.txt")
@@ -125,9 +125,7 @@ def batches(folder: Path, *, size: int = 200000, seed: int = 0, memory_gb: float
         memory_gb=memory_gb,
         num_workers=0,
         seed=seed,
-        eos=0,
-        unk=1,
-        folder=folder,
+        corpus=Corpus(0, 1, np.zeros(0, np.int64), folder),
     )
 
 

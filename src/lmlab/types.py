@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, no_type_check, runtime_checkable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import torch
     from torch import Tensor, nn
@@ -141,6 +143,21 @@ class Analogy(NamedTuple):
 
 
 @no_type_check
+@dataclass(frozen=True)
+class Corpus:
+    """What a batching of words knows of the token arrays beside the ids."""
+
+    eos: int
+    """Ends a sentence."""
+    unk: int
+    """Stands for words too rare to have a vector."""
+    counts: np.ndarray
+    """Of the training split, as in its Vocabulary."""
+    folder: Path
+    """Where the arrays lie, and what is made of them may be kept."""
+
+
+@no_type_check
 @dataclass
 class WordWindows:
     """One step of running text: word i has as context the `left[i]` words before it and the `right[i]` behind it."""
@@ -191,8 +208,8 @@ class WordModel(Protocol):
     def vectors(self) -> Tensor:
         """[vocab, dim]"""
 
-    def vector_of(self, word: str) -> Tensor | None:
-        """[dim], also of a word that was not seen in training where the model can make one, else None."""
+    def unseen(self, word: str) -> Tensor | None:
+        """[dim], of a word that was not seen in training; None where the model cannot make one."""
 
 
 @runtime_checkable

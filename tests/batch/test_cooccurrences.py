@@ -9,7 +9,7 @@ import pytest
 from lmlab.batch import cooccurrence_counts
 from lmlab.batch.cooccurrences import Cooccurrences
 from lmlab.batch.permutation import ROUNDS, permuted
-from lmlab.types import Mistake
+from lmlab.types import Corpus, Mistake
 
 KEYS = {"size": 70, "window": 5, "distance_weighting": True, "memory_gb": 1.0, "num_workers": 0}
 EOS, UNK = 0, 1
@@ -29,7 +29,7 @@ def batching(folder, tokens=None, **changed):
     if tokens is not None:
         (folder / "train.bin").write_bytes(tokens.tobytes())
         (folder / "meta.json").write_text(json.dumps({"dtype": tokens.dtype.name}))
-    return Cooccurrences(**KEYS | changed, seed=3, eos=EOS, unk=UNK, folder=folder)
+    return Cooccurrences(**KEYS | changed, seed=3, corpus=Corpus(EOS, UNK, np.zeros(0, np.int64), folder))
 
 
 def by_hand(tokens, window, *, is_weighted=True):

@@ -1,15 +1,19 @@
 """Windows of running text: what is in them, by chance and for certain."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from lmlab.batch.word_windows import WordWindows, thresholds
-from lmlab.types import Mistake
+from lmlab.types import Corpus, Mistake
 
 
-def batching(**changes):
-    keys = {"size": 50, "window": 3, "sample": 0.0, "eval_size": 40, "num_workers": 0, "seed": 1, "eos": 0, "unk": 1}
-    return WordWindows(**{**keys, **changes}, folder=None)
+def batching(tokens=range(6), **changes):
+    keys = {"size": 50, "window": 3, "sample": 0.0, "eval_size": 40, "num_workers": 0, "seed": 1}
+    counts = np.bincount(np.array(tokens, np.int64), minlength=6)
+    counts[:2] = 0
+    return WordWindows(**{**keys, **changes}, corpus=Corpus(0, 1, counts, Path()))
 
 
 def text(num=131):
@@ -49,7 +53,7 @@ def test_each_reach_of_a_window_is_as_frequent():
 
 def test_frequent_words_are_kept_as_often_as_word2vec_keeps_them():
     tokens = np.random.default_rng(3).choice([2, 3, 4], 60_000, p=[0.9, 0.099, 0.001]).astype(np.uint16)
-    kept = batching(size=60_000, sample=0.01).train(tokens)[0, 0].words.numpy()
+    kept = batching(tokens, size=60_000, sample=0.01).train(tokens)[0, 0].words.numpy()
     counts, found = np.bincount(tokens), np.bincount(kept)
     for word in (2, 3, 4):
         share = counts[word] / len(tokens)
@@ -93,4 +97,4 @@ def test_ranks_share_a_step():
 )
 def test_what_cannot_be_is_one_sentence(changes, tokens, said):
     with pytest.raises(Mistake, match=said):
-        batching(**changes).train(np.array(tokens, np.uint16))
+        batching(tokens or [2], **changes).train(np.array(tokens, np.uint16))

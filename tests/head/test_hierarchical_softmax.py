@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lmlab.head.hierarchical_softmax import HierarchicalSoftmax
-from lmlab.model.skipgram import Skipgram
+from lmlab.model.word2vec import Word2vec
 from lmlab.types import Mistake, Vocabulary, WordWindows
 
 COUNTS = np.array([0, 0, 9, 5, 3, 1, 1])
@@ -21,7 +21,7 @@ def pair(context: int, word: int) -> WordWindows:
 @pytest.fixture
 def parts():
     torch.manual_seed(0)
-    model, head = Skipgram(vocabulary=WORDS, dim=5), HierarchicalSoftmax(dim=5, vocabulary=WORDS)
+    model, head = Word2vec(vocabulary=WORDS, dim=5, cbow=False), HierarchicalSoftmax(dim=5, vocabulary=WORDS)
     with torch.no_grad():
         model.embedding.weight.normal_()
         head.output.normal_()

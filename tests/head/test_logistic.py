@@ -30,7 +30,7 @@ class Model:
     def vectors(self):
         raise NotImplementedError
 
-    def vector_of(self, word):
+    def unseen(self, word):
         raise NotImplementedError
 
 

@@ -56,7 +56,6 @@ def test_a_vector_is_the_mean_of_the_words_own_row_and_its_ngrams():
     table = fasttext.embedding.weight
     buckets = [fnv(ngram) % 1000 for ngram in ["<we", "<wer", "wer", "were", "ere", "ere>", "re>"]]
     rows = [3, *(len(WORDS) + fasttext.buckets.tolist().index(bucket) for bucket in buckets)]
-    torch.testing.assert_close(fasttext.vector_of("were"), table[rows].mean(dim=0))
     torch.testing.assert_close(fasttext.vectors()[3], table[rows].mean(dim=0))
     torch.testing.assert_close(fasttext.vectors()[1], table[1])  # <unk> is no word
 
@@ -65,9 +64,9 @@ def test_a_word_never_seen_is_the_mean_of_the_ngrams_that_others_have():
     fasttext = model(num_buckets=2**31)
     known = [fnv(ngram) % 2**31 for ngram in ["<wh", "her", "here", "ere", "ere>", "re>"]]
     rows = [len(WORDS) + fasttext.buckets.tolist().index(bucket) for bucket in known]
-    torch.testing.assert_close(fasttext.vector_of("whahere"), fasttext.embedding.weight[rows].mean(dim=0))
-    assert fasttext.vector_of("xyz") is None
-    assert fasttext.vector_of("") is None
+    torch.testing.assert_close(fasttext.unseen("whahere"), fasttext.embedding.weight[rows].mean(dim=0))
+    assert fasttext.unseen("xyz") is None
+    assert fasttext.unseen("") is None
 
 
 def test_buckets_that_no_word_falls_into_take_no_memory():

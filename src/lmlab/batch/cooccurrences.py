@@ -21,7 +21,7 @@ from lmlab import types
 from lmlab.batch.cooccurrence_counts import BLOCK, LARGEST_WINDOW, PAIR, blocks, write_counts
 from lmlab.batch.permutation import ROUNDS, permuted
 from lmlab.batch.sampler import Share, Tokens, generator, share
-from lmlab.types import Mistake
+from lmlab.types import Corpus, Mistake
 
 VERSION = 1
 """To be raised with every change of what is counted, so that older files are not taken for it."""
@@ -41,9 +41,8 @@ class Cooccurrences:
         window: words to each side that are near.
         distance_weighting: whether a pair counts 1 / distance, or 1.
         memory_gb: GiB that counting may hold; what is more goes to disk.
-        eos: ends a sentence, over which no window reaches.
-        unk: stands for words that are left out, as if they were not there.
-        folder: with the token arrays of the splits; the counts are kept there.
+        corpus: no window reaches over its `eos`, and its `unk` is left out, as if it were not there; pairs are kept in its
+            folder.
     """
 
     makes = types.Cooccurrences
@@ -59,9 +58,7 @@ class Cooccurrences:
         memory_gb: float,
         num_workers: int,
         seed: int,
-        eos: int,
-        unk: int,
-        folder: Path,
+        corpus: Corpus,
     ) -> None:
         if not 1 <= window <= LARGEST_WINDOW:
             raise Mistake(f"batch.window={window} is out of range; set batch.window to 1 ... {LARGEST_WINDOW}")
@@ -71,7 +68,7 @@ class Cooccurrences:
             )
         self.size, self.window, self.distance_weighting = size, window, distance_weighting
         self.memory_gb, self.num_workers, self.seed = memory_gb, num_workers, seed
-        self.eos, self.unk, self.folder = eos, unk, folder
+        self.eos, self.unk, self.folder = corpus.eos, corpus.unk, corpus.folder
 
     def share(self, *, rank: int = 0, world: int = 1) -> Share:
         """This rank's part of every step."""

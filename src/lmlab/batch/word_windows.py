@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, no_type_check
 
 import numba
@@ -12,7 +11,7 @@ from torch.utils.data import Dataset
 
 from lmlab import types
 from lmlab.batch.sampler import Share, Tokens, generator, share
-from lmlab.types import Mistake
+from lmlab.types import Corpus, Mistake
 
 ALWAYS = 2**32 - 1
 
@@ -36,9 +35,7 @@ class WordWindows:
         eval_size: int,
         num_workers: int,
         seed: int,
-        eos: int,
-        unk: int,
-        folder: Path | None = None,
+        corpus: Corpus,
     ) -> None:
         if not 1 <= window <= 255:
             raise Mistake(f"batch.window={window} is not between 1 and 255; set batch.window to e.g. 5")
@@ -47,7 +44,7 @@ class WordWindows:
                 f"batch.sample={sample} is below 0; set batch.sample to e.g. 1e-4, or to 0 to keep every word"
             )
         self.size, self.window, self.sample, self.eval_size = size, window, sample, eval_size
-        self.num_workers, self.seed, self.eos, self.unk = num_workers, seed, eos, unk
+        self.num_workers, self.seed, self.corpus = num_workers, seed, corpus
 
     def share(self, *, rank: int = 0, world: int = 1) -> Share:
         """This rank's part of every global batch."""
@@ -60,20 +57,17 @@ class WordWindows:
         """The training steps of one rank, by (step, micro-step)."""
         if not len(tokens):
             raise Mistake("the training split has no text; give some in data.path")
-        counts = counted(tokens)
-        counts[[self.eos, self.unk]] = 0
-        if not counts.any():
+        if not self.corpus.counts.any():
             raise Mistake(
                 "no word of the training split is frequent enough to have a vector; set tokenizer.min_count lower"
             )
-        keep = thresholds(counts, self.sample)
-        return Steps(tokens, self.share(rank=rank, world=world), self.window, keep, self.eos, self.seed)
+        keep = thresholds(self.corpus.counts, self.sample)
+        return Steps(tokens, self.share(rank=rank, world=world), self.window, keep, self.corpus.eos, self.seed)
 
     def eval(self, tokens: Tokens) -> Evaluation:
         """The evaluation steps, by number: every word that is not rare, and the same windows each time."""
-        keep = np.full(int(tokens.max(initial=0)) + 1 if len(tokens) else 1, ALWAYS, np.uint32)
-        keep[[one for one in (self.eos, self.unk) if one < len(keep)]] = 0
-        return Evaluation(Steps(tokens, Share(self.eval_size, self.eval_size), self.window, keep, self.eos, 0))
+        keep = thresholds(self.corpus.counts, 0.0)
+        return Evaluation(Steps(tokens, Share(self.eval_size, self.eval_size), self.window, keep, self.corpus.eos, 0))
 
 
 class Steps(Dataset[Any]):
@@ -108,17 +102,6 @@ class Evaluation(Dataset[Any]):
         if number >= len(self):
             raise IndexError(number)
         return self.steps[number, 0]
-
-
-def counted(tokens: Tokens) -> Tokens:
-    """How often each id stands in the text, a stretch at a time, so that the text may be longer than memory."""
-    counts = np.zeros(int(np.iinfo(np.uint16).max) + 1, np.int64)
-    for first in range(0, len(tokens), 2**20):
-        part = np.bincount(np.asarray(tokens[first : first + 2**20]))
-        if len(part) > len(counts):
-            counts = np.pad(counts, (0, len(part) - len(counts)))
-        counts[: len(part)] += part
-    return counts
 
 
 def thresholds(counts: Tokens, sample: float) -> Tokens:

@@ -38,7 +38,7 @@ class Lookup:
             kept = known.counts.nonzero()[0].tolist()
             with torch.no_grad():
                 vectors = model.vectors()[kept]
-            return Lookup.made([known.words[index] for index in kept], vectors, model.vector_of, known.counts[kept])
+            return Lookup.made([known.words[index] for index in kept], vectors, model.unseen, known.counts[kept])
         words = [loaded.tokenizer.decode([index]).strip() for index in range(loaded.tokenizer.vocab_size)]
         kept = [index for index, word in enumerate(words) if word]
         vectors = model.embedding.weight.detach()[kept]

@@ -37,11 +37,11 @@ class FastText(nn.Module):
         self.dim = dim
         self.averages_context, self.predicts_context = cbow, not cbow
         self.sizes = {"min_n": min_n, "max_n": max_n, "num_buckets": num_buckets}
-        self.ids = {word: index for index, word in enumerate(vocabulary.words)}
+        self.num_words = len(vocabulary.words)
         first, rows, self.buckets = self._rows_of(vocabulary)
         self.register_buffer("first", torch.from_numpy(first), persistent=False)
         self.register_buffer("rows", torch.from_numpy(rows), persistent=False)
-        self.embedding = nn.Embedding(len(self.ids) + len(self.buckets), dim)
+        self.embedding = nn.Embedding(self.num_words + len(self.buckets), dim)
         nn.init.uniform_(self.embedding.weight, -1 / dim, 1 / dim)
 
     def _rows_of(self, vocabulary: Vocabulary) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,14 +65,10 @@ class FastText(nn.Module):
         return F.embedding_bag(self.rows, self.embedding.weight, self.first[:-1].to(self.rows.dtype), mode="mean")
 
     @torch.no_grad()
-    def vector_of(self, word: str) -> Float[Tensor, "dim"] | None:
-        """The mean of its rows; of an unseen word, of its n-grams that some word of the training text has as well."""
-        if word in self.ids:
-            index = self.ids[word]
-            rows = self.rows[self.first[index] : self.first[index + 1]]
-        else:
-            hashes = hashed_ngrams([word], **self.sizes)[1]
-            places = np.searchsorted(self.buckets, hashes)
-            is_known = np.isin(hashes, self.buckets)
-            rows = torch.from_numpy(len(self.ids) + places[is_known]).to(self.rows.device)
+    def unseen(self, word: str) -> Float[Tensor, "dim"] | None:
+        """The mean of those of its n-grams that some word of the training text has as well."""
+        hashes = hashed_ngrams([word], **self.sizes)[1]
+        places = np.searchsorted(self.buckets, hashes)
+        is_known = np.isin(hashes, self.buckets)
+        rows = torch.from_numpy(self.num_words + places[is_known]).to(self.rows.device)
         return self.embedding(rows).mean(dim=0) if len(rows) else None

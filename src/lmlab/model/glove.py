@@ -20,7 +20,7 @@ class Glove(nn.Module):
 
     def __init__(self, *, dim: int, vocabulary: Vocabulary) -> None:
         super().__init__()
-        self.dim, self.words = dim, vocabulary.words
+        self.dim = dim
         number = len(vocabulary.words)
         self.embedding, self.context = nn.Embedding(number, dim), nn.Embedding(number, dim)
         self.bias, self.context_bias = nn.Parameter(torch.empty(number)), nn.Parameter(torch.empty(number))
@@ -33,9 +33,6 @@ class Glove(nn.Module):
         """W + W~: the same for a corpus read backwards, and a little better than either (4.2)."""
         return self.embedding.weight + self.context.weight
 
-    def vector_of(self, word: str) -> Float[Tensor, "dim"] | None:
-        """None for a word that was not seen in training."""
-        if word not in self.words:
-            return None
-        index = self.words.index(word)
-        return self.embedding.weight[index] + self.context.weight[index]
+    def unseen(self, word: str) -> Float[Tensor, "dim"] | None:
+        """None: only words of the training text have a vector."""
+        return None

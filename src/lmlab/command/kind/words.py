@@ -23,7 +23,7 @@ from lmlab.metric.mean_loss import MeanLoss
 from lmlab.metric.word_evaluations import word_evaluations
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.tokenizer.word_counts import read_vocabulary, write_vocabulary
-from lmlab.types import Mistake, Vocabulary, WordWindows
+from lmlab.types import Corpus, Mistake, Vocabulary, WordWindows
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
@@ -45,16 +45,17 @@ class Words:
     """See Kind."""
 
     needs: Mapping[str, str] = MappingProxyType(
-        {"tokenizer": "lowercase", "model": "vocabulary", "head": "vocabulary", "batch": "unk"}
+        {"tokenizer": "lowercase", "model": "vocabulary", "head": "vocabulary", "batch": "corpus"}
     )
 
     def vocabulary(self, experiment: Experiment) -> Vocabulary:
         return experiment.words
 
     def batching(self, experiment: Experiment) -> Any:
-        arrays = experiment.arrays
-        make = configuration.build(experiment.config, "batch")
-        return make(seed=experiment.config.seed, eos=arrays.tokenizer.eos, unk=arrays.tokenizer.unk, folder=arrays.path)
+        tokenizer, words = experiment.arrays.tokenizer, experiment.words
+        assert tokenizer.unk is not None, "check_parts lets a tokenizer of words through alone"
+        corpus = Corpus(tokenizer.eos, tokenizer.unk, words.counts, experiment.arrays.path)
+        return configuration.build(experiment.config, "batch")(seed=experiment.config.seed, corpus=corpus)
 
     def model(self, config: DictConfig, vocabulary: int | Vocabulary) -> tuple[Any, Any]:
         words = unnamed(vocabulary) if isinstance(vocabulary, int) else vocabulary
