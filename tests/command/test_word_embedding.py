@@ -105,7 +105,7 @@ def test_neighbors_of_another_run_are_those_of_its_embedding(tiny, tmp_path, cap
             ["task=word_embedding", "batch=windows"],
             "is not for task=word_embedding; choose cooccurrences, word_windows",
         ),
-        (["model=skipgram"], "model=skipgram is not for task=language_modeling; choose "),
+        (["model=skipgram"], "model=word2vec is not for task=language_modeling; choose "),
         ([*SMALL, "strategy=ddp", "trainer.devices=2"], "choose strategy=single"),
         ([*SMALL, "trainer.gradient_clip_val=1.0"], "computes no gradients, which trainer.gradient_clip_val is about"),
         ([*SMALL, "trainer.precision=bf16-mixed"], "trainer.precision=32-true"),
