@@ -110,6 +110,8 @@ class Batch:
     """Whether carried streams begin anew here, with an empty state."""
     place: Tensor | None = None
     """In evaluation: where in its split each target stands, integers as many as targets, from 0; None in training."""
+    num_tokens: int | None = None
+    """Of the whole step, for displays, where its targets are not its tokens."""
 
 
 # Words and their vectors.

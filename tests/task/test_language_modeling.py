@@ -21,6 +21,7 @@ from lmlab.model.feedforward.experts import Experts
 from lmlab.model.feedforward.mlp import Mlp
 from lmlab.task.language_modeling import LanguageModeling, summed_loss
 from lmlab.task.seeds import stream_seed
+from lmlab.task.task import Plan
 from lmlab.types import IGNORE, Batch, Extras, Output
 
 VOCAB, DIM, SIZE, TIME = 11, 6, 12, 9
@@ -71,12 +72,14 @@ def made(num_micro: int = 1, *, seed: int = 3, clip: float | None = None, smooth
         model=Running(**model),
         head=nn.Linear(DIM, VOCAB),
         metric=lambda split: TokenLoss(num_tokens=10, num_bytes=10, num_words=5),
-        optimizer=lambda module: torch.optim.SGD(module.parameters(), lr=0.3),
-        schedule=lambda step: 1.0,
-        num_micro=num_micro,
-        total_steps=5,
-        seed=seed,
-        gradient_clip=clip,
+        plan=Plan(
+            optimizer=lambda module: torch.optim.SGD(module.parameters(), lr=0.3),
+            schedule=lambda step: 1.0,
+            num_micro=num_micro,
+            total_steps=5,
+            seed=seed,
+            gradient_clip=clip,
+        ),
         label_smoothing=smoothing,
     )
 

@@ -16,6 +16,7 @@ from torchmetrics import Metric
 
 from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
+from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
 from lmlab.tree import groups
 from lmlab.types import Mistake
@@ -86,6 +87,19 @@ class Kind(Protocol):
 
     def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
         """Writes what else is left of a finished run."""
+
+
+def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Plan:
+    """How a task with gradients is trained."""
+    config = experiment.config
+    return Plan(
+        optimizer=optimizer,
+        schedule=configuration.build(config, "schedule")(horizon=experiment.horizon),
+        num_micro=experiment.share.num_micro,
+        total_steps=experiment.horizon.total_steps if experiment.has_end else None,
+        seed=config.seed,
+        gradient_clip=config.trainer.gradient_clip_val,
+    )
 
 
 def kind_of(config: DictConfig) -> Kind:

@@ -13,7 +13,7 @@ from torch import nn
 from torchmetrics import Metric
 
 from lmlab import config as configuration
-from lmlab.command.kind.kind import Cost
+from lmlab.command.kind.kind import Cost, plan_of
 from lmlab.metric.baseline import baselines
 from lmlab.metric.token_loss import TokenLoss
 from lmlab.run import json_file
@@ -47,17 +47,8 @@ class Tokens:
         return model, head
 
     def task(self, experiment: Experiment, model: Any, head: Any, optimizer: Callable[[nn.Module], Any]) -> Any:
-        config = experiment.config
-        return configuration.build(config, "task")(
-            model=model,
-            head=head,
-            metric=self.metric(experiment),
-            optimizer=optimizer,
-            schedule=configuration.build(config, "schedule")(horizon=experiment.horizon),
-            num_micro=experiment.share.num_micro,
-            total_steps=experiment.horizon.total_steps if experiment.has_end else None,
-            seed=config.seed,
-            gradient_clip=config.trainer.gradient_clip_val,
+        return configuration.build(experiment.config, "task")(
+            model=model, head=head, metric=self.metric(experiment), plan=plan_of(experiment, optimizer)
         )
 
     def metric(self, experiment: Experiment) -> Callable[[str], Metric]:
