@@ -150,7 +150,7 @@ def ours(name: str, epochs: int, seed: int, threads: int, *, limit: int | None =
         batching: Any = configuration.build(config, "batch")(
             seed=seed, corpus=Corpus(0, 1, vocabulary().counts, Path(folder))
         )
-        steps, num = batching.train(tokens()), batching.steps_per_epoch(len(tokens())) * epochs
+        steps, num = batching.train(tokens()), batching.steps_per_epoch(tokens()) * epochs
         begin, first = time.perf_counter(), ROWS[name].rate
         for step in range(min(num, limit or num)):
             rate = first + (LAST_RATE - first) * step / num

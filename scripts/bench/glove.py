@@ -62,7 +62,7 @@ def train(
         model = Glove(dim=dim, vocabulary=vocabulary)
         head = LeastSquares(dim=dim, vocabulary=vocabulary, x_max=x_max, alpha=0.75)
         optimizer = torch.optim.Adagrad(model.parameters(), lr=lr, initial_accumulator_value=initial)
-        steps, per_epoch = batching.train(tokens), batching.steps_per_epoch(len(tokens))
+        steps, per_epoch = batching.train(tokens), batching.steps_per_epoch(tokens)
         head.update(model, steps[0, 0], optimizer, 0.0, seed=0, threads=1)  # compiles
         for epoch in range(epochs):
             clock, used, total = time.perf_counter(), time.process_time(), 0.0

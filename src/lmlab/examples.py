@@ -1,11 +1,14 @@
-"""Examples: what a data source yields, one type for each kind of thing that tasks are about.
+"""Examples: what a data source yields, one type for each kind of thing that tasks are about; and a split of them as ids.
 
-Each type gives its `texts`, so that a tokenizer can be trained on the examples of any source.
+Each type gives its `texts`, so that a tokenizer can be trained on the examples of any source, and its `labels`, if any.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import no_type_check
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -16,3 +19,53 @@ class Labelled:
     """One, or the two of a pair."""
     labels: tuple[str, ...]
     """One; where several may hold at once, any number."""
+
+
+@no_type_check
+@dataclass(frozen=True)
+class Rows:
+    """The examples of a split as ids, memory-mapped: what batches are made of."""
+
+    ids: np.ndarray
+    """Of all texts, one after another, [token]."""
+    text_ends: np.ndarray
+    """Where each text ends in `ids`, [text]."""
+    row_ends: np.ndarray
+    """Where the texts of each example end in `text_ends`, [example]."""
+    labels: np.ndarray
+    """Of all examples, by their place among the labels of the training split, [label]."""
+    label_ends: np.ndarray
+    """Where those of each example end in `labels`, [example]."""
+
+    def __len__(self) -> int:
+        return len(self.row_ends)
+
+    def texts_of(self, row: int) -> list[np.ndarray]:
+        """The ids of each text of an example."""
+        first, last = self.row_ends[row - 1] if row else 0, self.row_ends[row]
+        ends = self.text_ends[first:last]
+        starts = [self.text_ends[first - 1] if first else 0, *ends[:-1]]
+        return [self.ids[start:end] for start, end in zip(starts, ends)]
+
+    def labels_of(self, row: int) -> np.ndarray:
+        """The labels of an example."""
+        return self.labels[self.label_ends[row - 1] if row else 0 : self.label_ends[row]]
+
+    def lengths(self) -> np.ndarray:
+        """Tokens of all texts of each example, [example]."""
+        ends = self.text_ends[self.row_ends - 1] if len(self) else self.row_ends
+        return np.diff(ends, prepend=0)
+
+    def counts(self) -> np.ndarray:
+        """Texts of each example, [example]."""
+        return np.diff(self.row_ends, prepend=0)
+
+
+@no_type_check
+@dataclass(frozen=True)
+class Known:
+    """What a model of rows is built for."""
+
+    vocab_size: int
+    labels: tuple[str, ...]
+    """Of the training split, sorted."""

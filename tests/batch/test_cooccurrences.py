@@ -76,7 +76,7 @@ def test_counts_do_not_depend_on_how_often_they_went_to_disk(text, tmp_path, mon
 
 def test_an_epoch_is_every_pair_once_in_an_order_of_its_own(text, tmp_path):
     batches = batching(tmp_path, text)
-    steps, per_epoch = batches.train(text), batches.steps_per_epoch(len(text))
+    steps, per_epoch = batches.train(text), batches.steps_per_epoch(text)
     pairs = as_counter(batches.pairs(text))
     orders = []
     for epoch in range(2):
@@ -155,6 +155,6 @@ def test_impossible_values_are_refused(tmp_path, changed, sentence):
 def test_a_text_without_pairs_is_refused(tmp_path):
     lonely = np.array([5, EOS, UNK, 6, EOS], dtype=np.uint16)
     batches = batching(tmp_path, lonely)
-    assert batches.steps_per_epoch(len(lonely)) == 0
+    assert batches.steps_per_epoch(lonely) == 0
     with pytest.raises(Mistake, match=r"has no two known words in one sentence; lower tokenizer\.min_count"):
         batches.train(lonely)

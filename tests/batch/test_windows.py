@@ -75,5 +75,5 @@ def test_evaluation_covers_every_token_once(num_tokens):
 
 
 def test_an_epoch_is_as_many_steps_as_hold_the_text_once():
-    assert made().steps_per_epoch(997) == 997 // 84
-    assert made().steps_per_epoch(3) == 1
+    assert made().steps_per_epoch(np.zeros(997, dtype=np.uint16)) == 997 // 84
+    assert made().steps_per_epoch(np.zeros(3, dtype=np.uint16)) == 1

@@ -74,7 +74,7 @@ class Cooccurrences:
         """This rank's part of every step."""
         return share(self.size, None, rank=rank, world=world)
 
-    def steps_per_epoch(self, num_tokens: int) -> int:
+    def steps_per_epoch(self, tokens: Tokens) -> int:
         """Of the training split in `folder`: how many pairs it has, its length does not tell."""
         return -(-len(self._of_training) // self.size)
 

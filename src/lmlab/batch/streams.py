@@ -36,8 +36,8 @@ class Streams:
         """This rank's part of every global batch."""
         return share(self.size, self.micro_size, rank=rank, world=world)
 
-    def steps_per_epoch(self, num_tokens: int) -> int:
-        return -(-_length(num_tokens, self.size) // self.seq_len)
+    def steps_per_epoch(self, tokens: Tokens) -> int:
+        return -(-_length(len(tokens), self.size) // self.seq_len)
 
     def train(self, tokens: Tokens, *, rank: int = 0, world: int = 1) -> "StreamChunks":
         """The training batches of one rank, by (step, micro-step)."""

@@ -1,11 +1,11 @@
-"""The LightningDataModule of token streams: train, val and test batches, from where the run stands."""
+"""The LightningDataModule: train, val and test batches, from where the run stands."""
 
 from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Dataset
 
-from lmlab.batch.sampler import Share, StepSampler, Tokens, loader
+from lmlab.batch.sampler import Share, StepSampler, loader
 from lmlab.batch.shared import Shared
 from lmlab.types import Batch, replica
 
@@ -20,16 +20,16 @@ class Batching(Protocol):
     carries_state: bool
 
     def share(self, *, rank: int = 0, world: int = 1) -> Share: ...
-    def steps_per_epoch(self, num_tokens: int) -> int: ...
-    def train(self, tokens: Tokens, *, rank: int = 0, world: int = 1) -> Dataset[Batch]: ...
-    def eval(self, tokens: Tokens) -> Dataset[Batch]: ...
+    def steps_per_epoch(self, tokens: Any) -> int: ...
+    def train(self, tokens: Any, *, rank: int = 0, world: int = 1) -> Dataset[Batch]: ...
+    def eval(self, tokens: Any) -> Dataset[Batch]: ...
 
 
 class TokenBatches(pl.LightningDataModule):
-    """Batches of the splits of one tokenised text.
+    """Batches of the splits of tokenised text, or of rows.
 
     Args:
-        tokens: ids by split name.
+        tokens: ids, or rows, by split name.
         batching: how ids become batches.
         start_step: the step that the run stands at; the batch made next is that step's.
         total_steps: where training ends; None: open end.
@@ -40,7 +40,7 @@ class TokenBatches(pl.LightningDataModule):
     def __init__(
         self,
         *,
-        tokens: dict[str, Tokens],
+        tokens: dict[str, Any],
         batching: Batching,
         start_step: int,
         total_steps: int | None,

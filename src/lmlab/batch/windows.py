@@ -35,8 +35,8 @@ class Windows:
         """This rank's part of every global batch."""
         return share(self.size, self.micro_size, rank=rank, world=world)
 
-    def steps_per_epoch(self, num_tokens: int) -> int:
-        return max(1, num_tokens // (self.size * self.seq_len))
+    def steps_per_epoch(self, tokens: Tokens) -> int:
+        return max(1, len(tokens) // (self.size * self.seq_len))
 
     def train(self, tokens: Tokens, *, rank: int = 0, world: int = 1) -> "RandomWindows":
         """The training batches of one rank, by (step, micro-step)."""

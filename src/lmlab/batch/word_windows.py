@@ -50,8 +50,8 @@ class WordWindows:
         """This rank's part of every global batch."""
         return share(self.size, None, rank=rank, world=world)
 
-    def steps_per_epoch(self, num_tokens: int) -> int:
-        return max(1, -(-num_tokens // self.size))
+    def steps_per_epoch(self, tokens: Tokens) -> int:
+        return max(1, -(-len(tokens) // self.size))
 
     def train(self, tokens: Tokens, *, rank: int = 0, world: int = 1) -> Steps:
         """The training steps of one rank, by (step, micro-step)."""

@@ -21,14 +21,12 @@ from lmlab.batch.sampler import Share
 from lmlab.batch.token_batches import Batching, TokenBatches
 from lmlab.command.embedding import freeze, settle
 from lmlab.command.kind.kind import Kind, check_parts, kind_of
-from lmlab.data.cache import cache_folder
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.run.store import free_space
 from lmlab.strategy.deepspeed import DeepSpeed, check_machine
 from lmlab.strategy.group import Started
 from lmlab.strategy.sharded import Sharded
 from lmlab.strategy.tensor_parallel import TensorParallel
-from lmlab.tokenizer.arrays import TokenArrays, token_arrays
 from lmlab.tokenizer.word_counts import vocabulary_of
 from lmlab.types import SPLITS, Horizon, Mistake, Source, Vocabulary
 
@@ -54,13 +52,9 @@ class Experiment:
         return source
 
     @cached_property
-    def arrays(self) -> TokenArrays:
-        def arrays() -> TokenArrays:
-            trainer = configuration.build(self.config, "tokenizer")
-            return token_arrays(self.source, trainer, cache_folder(self.config.cache_dir))
-
-        made: TokenArrays = self._shared("arrays", arrays, "data", "tokenizer")
-        return made
+    def arrays(self) -> Any:
+        """The splits as ids, with the tokenizer that made them."""
+        return self._shared(f"arrays of {type(self.kind).__name__}", lambda: self.kind.arrays(self), "data", "tokenizer")
 
     @cached_property
     def words(self) -> Vocabulary:
@@ -125,7 +119,7 @@ class Experiment:
     def horizon(self) -> Horizon:
         """How many steps the limits allow; the first that is reached ends the run."""
         trainer = self.config.trainer
-        per_epoch = self.batching.steps_per_epoch(len(self.arrays.train))
+        per_epoch = self.batching.steps_per_epoch(self.arrays.train)
         limits = [trainer.max_steps] if trainer.max_steps not in ("auto", -1) else []
         if trainer.max_tokens is not None:
             limits.append(math.ceil(trainer.max_tokens / (self.batching.size * self.batching.seq_len)))
@@ -176,7 +170,7 @@ def resolve(config: DictConfig, data: dict[str, Any] | None = None) -> Experimen
     if config.model.get("params") is not None:
         from lmlab.command.size import fix_size
 
-        fix_size(config, experiment.arrays.tokenizer.vocab_size)
+        fix_size(config, experiment.kind.vocabulary(experiment))
     if trainer.precision == "auto" and not configuration.class_of(config, "task").autocasts:
         trainer.precision = "32-true"
     trainer.precision = precision(trainer.precision, trainer.accelerator, config.model.dim)
@@ -193,7 +187,7 @@ def check_space(experiment: Experiment) -> None:
     from lmlab.command.size import on_meta
 
     config = experiment.config
-    weights = sum(one.numel() for one in on_meta(config, experiment.arrays.tokenizer.vocab_size).parameters()) * 4
+    weights = sum(one.numel() for one in on_meta(config, experiment.kind.vocabulary(experiment)).parameters()) * 4
     needed, free = weights * (3 * (config.checkpoint.keep + 1) + 1), free_space(Path(config.output_dir))
     if needed > free:
         raise Mistake(
@@ -249,7 +243,7 @@ def cpu_has(*features: str) -> bool:
     return path.exists() and any(feature in path.read_text() for feature in features)
 
 
-def build_model(config: DictConfig, vocabulary: int | Vocabulary) -> tuple[Any, Any]:
+def build_model(config: DictConfig, vocabulary: Any) -> tuple[Any, Any]:
     """Model and head, their weights drawn from the seed."""
     torch.manual_seed(config.seed)
     model, head = kind_of(config).model(config, vocabulary)

@@ -64,7 +64,7 @@ def check_device(trainer: Any) -> None:
 
 def check_role(experiment: Experiment) -> None:
     """The model can be what the task needs, a decoder or an encoder: this is said before the data are read."""
-    on_meta(experiment.config, vocab_size=4)
+    on_meta(experiment.config, 4)
 
 
 def check_state(experiment: Experiment, task: Any) -> None:

@@ -22,10 +22,10 @@ from lmlab.optimizer.groups import parameter_groups
 log = logging.getLogger(__name__)
 
 
-def fix_size(config: DictConfig, vocab_size: int) -> None:
+def fix_size(config: DictConfig, vocabulary: Any) -> None:
     """Sets model.dim, and the feed-forward's width, so that model and head have model.params parameters."""
     target = parse_size(config.model.params)
-    found = fit_width(partial(_parameters, config, vocab_size), target, multiple_of=_multiple(config))
+    found = fit_width(partial(_parameters, config, vocabulary), target, multiple_of=_multiple(config))
     _set_width(config, found.dim, found.hidden)
     if abs(found.mismatch) > 0.01:
         log.warning("model.params=%s: the nearest size is %+.1f %% off", config.model.params, 100 * found.mismatch)
@@ -51,10 +51,10 @@ def _models(config: DictConfig) -> list[DictConfig]:
     return [config.model, *(config.model[side] for side in configuration.SIDES if config.model.get(side) is not None)]
 
 
-def _parameters(config: DictConfig, vocab_size: int, dim: int, hidden: int | None) -> int:
+def _parameters(config: DictConfig, vocabulary: Any, dim: int, hidden: int | None) -> int:
     trial = config.copy()
     _set_width(trial, dim, hidden)
-    return count(on_meta(trial, vocab_size))
+    return count(on_meta(trial, vocabulary))
 
 
 def _set_width(config: DictConfig, dim: int, hidden: int | None) -> None:
@@ -64,10 +64,10 @@ def _set_width(config: DictConfig, dim: int, hidden: int | None) -> None:
             part.get("expert", part).hidden_dim = hidden  # a mixture is as wide as its experts
 
 
-def on_meta(config: DictConfig, vocab_size: int) -> torch.nn.ModuleList:
+def on_meta(config: DictConfig, vocabulary: Any) -> torch.nn.ModuleList:
     """Model and head without memory: shapes only."""
     with torch.device("meta"):
-        return torch.nn.ModuleList(build_model(config, vocab_size))
+        return torch.nn.ModuleList(build_model(config, vocabulary))
 
 
 def cost(experiment: Experiment) -> Cost:

@@ -16,12 +16,25 @@ def result(run: Record) -> str:
 def _figures(summary: Mapping[str, Any]) -> Iterator[str]:
     split = "test" if "test/loss" in summary else "val"
     yield ""
-    yield from _of_text(summary, split) if f"{split}/perplexity" in summary else _of_words(summary)
+    if f"{split}/perplexity" in summary:
+        yield from _of_text(summary, split)
+    else:
+        yield from _of_labels(summary, split) if f"{split}/accuracy" in summary else _of_words(summary)
     yield ""
     yield (
         f"{summary.get('parameters', 0):,} parameters, {summary.get('step', 0):,} steps, {summary.get('tokens', 0):,} tokens, "
         f"{summary.get('seconds', 0):.0f} s; best after step {summary.get('best_step', summary.get('step'))}"
     )
+
+
+def _of_labels(summary: Mapping[str, Any], split: str) -> Iterator[str]:
+    """Every score, then the accuracy of simple classifiers on the same examples."""
+    yield f"held-out examples ({split} split)"
+    for name, value in summary.items():
+        if name.startswith(f"{split}/"):
+            yield f"  {name.removeprefix(f'{split}/').replace('_', ' '):<40}{value:>8.3f}"
+    for name, figures in summary.get("baselines", {}).items():
+        yield f"  {f'accuracy of {name}':<40}{figures['accuracy']:>8.3f}"
 
 
 def _of_words(summary: Mapping[str, Any]) -> Iterator[str]:

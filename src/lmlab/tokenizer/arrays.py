@@ -1,34 +1,24 @@
-"""Token ids of all splits as memory-mapped arrays, made once per content and tokenizer.
-
-Several jobs may ask for the same arrays at once: each builds in a folder of its own and renames it; the first one wins.
-"""
+"""Token ids of all splits as memory-mapped arrays, made once per content and tokenizer."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, no_type_check, runtime_checkable
 
 import numpy as np
 
+from lmlab.tokenizer.published import published
 from lmlab.tokenizer.trained import Trained, load
 from lmlab.tokenizer.words import num_words
-from lmlab.types import SPLITS, Mistake, Source, Split
+from lmlab.types import SPLITS, Source, Split
 
 VERSION = 1
 """To be raised with every change of what is written, so that older folders are not taken for it."""
-
-ATTEMPTS = 4
-"""Another process may set aside what was damaged just when this one has made it again."""
 
 BLOCK_CHARACTERS = 2**24
 """About how much text is held in memory at a time."""
@@ -66,32 +56,7 @@ def token_arrays(source: Source, trainer: Trainer, cache_dir: Path) -> TokenArra
     }
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
     path = Path(cache_dir) / "tokens" / key
-    for _ in range(ATTEMPTS):
-        found = _open(path)
-        if found is not None:
-            return found
-        try:
-            _publish(source, trainer, identity, path)
-        except OSError as error:
-            _explain(error, path)
-            raise
-    raise OSError(f"{path} is damaged as often as it is made")
-
-
-def _explain(error: OSError, path: Path) -> None:
-    """A folder that cannot be written is the user's to change."""
-    reasons = {
-        errno.ENOSPC: "the disk is full",
-        errno.EDQUOT: "your quota is used up",
-        errno.EACCES: "you may not write there",
-        errno.EROFS: "it is read-only",
-        errno.ENOTDIR: "a part of the path is a file",
-    }
-    if error.errno in reasons:
-        raise Mistake(
-            f"cannot keep the tokens in {path.parent}: {reasons[error.errno]}; "
-            "set LMLAB_CACHE to a folder with room, or clear it with: lmlab rm cache"
-        ) from None
+    return published(path, _open, lambda folder: _build(source, trainer, identity, folder))
 
 
 def _open(path: Path) -> TokenArrays | None:
@@ -109,39 +74,6 @@ def _open(path: Path) -> TokenArrays | None:
 def _map(path: Path, dtype: np.dtype[Any]) -> np.ndarray:
     # An empty file cannot be mapped.
     return np.memmap(path, dtype=dtype, mode="r") if path.stat().st_size else np.empty(0, dtype=dtype)
-
-
-def _publish(source: Source, trainer: Trainer, identity: dict[str, Any], path: Path) -> None:
-    """Build in a folder beside, then rename it, unless another process was faster."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path.parent)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=path.parent))
-    try:
-        _build(source, trainer, identity, building)
-        building.chmod(0o755)  # mkdtemp's 0o700 would shut out others who share the cache
-        try:
-            building.rename(path)  # refused where a folder with something in it stands: whole, or half of one
-        except OSError:
-            if _open(path) is None:
-                _set_aside(path)
-                building.rename(path)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-
-
-def _set_aside(path: Path) -> None:
-    """Half a folder makes room, at once, so that no other process sees a part of it go."""
-    aside = Path(tempfile.mkdtemp(prefix=".building-", dir=path.parent))
-    with suppress(FileNotFoundError):  # another process was faster
-        path.rename(aside / path.name)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what builds that were killed a day ago or earlier have left."""
-    for left in folder.glob(".building-*"):
-        if left.stat().st_mtime < time.time() - 86400:
-            shutil.rmtree(left, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from torchmetrics import Metric
 
 from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
+from lmlab.task.classification import Classification
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
 from lmlab.tree import groups
@@ -43,6 +44,9 @@ class Kind(Protocol):
 
     needs: Mapping[str, str]
     """Group -> what an option's constructor takes if it is of this kind."""
+
+    def arrays(self, experiment: Experiment) -> Any:
+        """The splits as ids, with the tokenizer that made them: `train`, `val`, `test`, `tokenizer`, `meta`, `path`."""
 
     def vocabulary(self, experiment: Experiment) -> Any:
         """What a model is built for."""
@@ -104,10 +108,14 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
+    from lmlab.command.kind.rows import Rows
     from lmlab.command.kind.tokens import Tokens
     from lmlab.command.kind.words import Words
 
-    return Words() if issubclass(configuration.class_of(config, "task"), WordEmbedding) else Tokens()
+    task = configuration.class_of(config, "task")
+    if issubclass(task, WordEmbedding):
+        return Words()
+    return Rows() if issubclass(task, Classification) else Tokens()
 
 
 def check_parts(config: DictConfig) -> None:

@@ -14,10 +14,12 @@ from torchmetrics import Metric
 
 from lmlab import config as configuration
 from lmlab.command.kind.kind import Cost, plan_of
+from lmlab.data.cache import cache_folder
 from lmlab.metric.baseline import baselines
 from lmlab.metric.token_loss import TokenLoss
 from lmlab.run import json_file
 from lmlab.strategy.sharded import Sharded
+from lmlab.tokenizer.arrays import TokenArrays, token_arrays
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
@@ -32,6 +34,10 @@ class Tokens:
     """See Kind."""
 
     needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "vocab_size", "batch": "seq_len"})
+
+    def arrays(self, experiment: Experiment) -> TokenArrays:
+        trainer = configuration.build(experiment.config, "tokenizer")
+        return token_arrays(experiment.source, trainer, cache_folder(experiment.config.cache_dir))
 
     def vocabulary(self, experiment: Experiment) -> int:
         return int(experiment.arrays.tokenizer.vocab_size)

@@ -18,10 +18,12 @@ from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory, size_of, state_ratio
 from lmlab.budget.parameters import count
 from lmlab.command.kind.kind import Cost
+from lmlab.data.cache import cache_folder
 from lmlab.data.word_sets import read_word_sets
 from lmlab.metric.mean_loss import MeanLoss
 from lmlab.metric.word_evaluations import word_evaluations
 from lmlab.optimizer.groups import parameter_groups
+from lmlab.tokenizer.arrays import TokenArrays, token_arrays
 from lmlab.tokenizer.word_counts import read_vocabulary, write_vocabulary
 from lmlab.types import Corpus, Mistake, Vocabulary, WordWindows
 
@@ -47,6 +49,10 @@ class Words:
     needs: Mapping[str, str] = MappingProxyType(
         {"tokenizer": "lowercase", "model": "vocabulary", "head": "vocabulary", "batch": "corpus"}
     )
+
+    def arrays(self, experiment: Experiment) -> TokenArrays:
+        trainer = configuration.build(experiment.config, "tokenizer")
+        return token_arrays(experiment.source, trainer, cache_folder(experiment.config.cache_dir))
 
     def vocabulary(self, experiment: Experiment) -> Vocabulary:
         return experiment.words

@@ -1,0 +1,141 @@
+"""Examples of all splits as memory-mapped ids and labels, made once per content and tokenizer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from itertools import islice
+from pathlib import Path
+from typing import Any, no_type_check
+
+import numpy as np
+
+from lmlab.examples import Rows
+from lmlab.tokenizer.arrays import Trainer
+from lmlab.tokenizer.published import published
+from lmlab.tokenizer.trained import Trained, load
+from lmlab.tokenizer.words import num_words
+from lmlab.types import SPLITS, Mistake, Source, Split
+
+VERSION = 1
+"""To be raised with every change of what is written, so that older folders are not taken for it."""
+
+TOGETHER = 4096
+"""Examples that are encoded at a time."""
+
+
+@no_type_check
+@dataclass(frozen=True)
+class RowArrays:
+    """The rows of each split, and what they were made with."""
+
+    train: Rows
+    val: Rows
+    test: Rows
+    tokenizer: Trained
+    labels: tuple[str, ...]
+    """Of the training split, sorted."""
+    meta: dict[str, Any]
+    """`splits`: per split tokens, bytes, words, characters, documents; `fingerprint` ..."""
+    path: Path
+
+
+def row_arrays(source: Source, trainer: Trainer, cache_dir: Path) -> RowArrays:
+    """The rows of a source under a tokenizer and labels of its training split alone; cached.
+
+    Raises:
+        Mistake: for a label that the training split does not have.
+    """
+    identity = {
+        "version": VERSION,
+        "fingerprint": source.fingerprint(),
+        "tokenizer": f"{type(trainer).__module__}.{type(trainer).__qualname__}",
+        "values": vars(trainer),
+    }
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
+    path = Path(cache_dir) / "rows" / key
+    return published(path, _open, lambda folder: _build(source, trainer, identity, folder))
+
+
+def _open(path: Path) -> RowArrays | None:
+    try:
+        meta = json.loads((path / "meta.json").read_bytes())
+        if any((path / name).stat().st_size != size for name, size in meta["files"].items()):
+            return None
+        rows = {split: _rows(path, split) for split in SPLITS}
+        tokenizer = load(path / "tokenizer.json")
+        return RowArrays(**rows, tokenizer=tokenizer, labels=tuple(meta["labels"]), meta=meta, path=path)
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
+        return None
+
+
+def _rows(path: Path, split: Split) -> Rows:
+    return Rows(**{one.name: np.load(path / f"{split}_{one.name}.npy", mmap_mode="r") for one in fields(Rows)})
+
+
+@dataclass(frozen=True)
+class TrainingTexts:
+    """Every text of every training example, read anew each time, rather than held."""
+
+    source: Source
+
+    def __iter__(self) -> Iterator[str]:
+        return (text for example in self.source.read("train") for text in example.texts)
+
+
+def _build(source: Source, trainer: Trainer, identity: dict[str, Any], folder: Path) -> None:
+    tokenizer = trainer.train(TrainingTexts(source))
+    tokenizer.save(str(folder / "tokenizer.json"))
+    labels = sorted({label for example in source.read("train") for label in example.labels})
+    numbers = {label: number for number, label in enumerate(labels)}
+    splits = {split: _write(source, split, tokenizer, numbers, folder) for split in SPLITS}
+    meta = {
+        **identity,
+        "labels": labels,
+        "vocab_size": tokenizer.vocab_size,
+        "splits": splits,
+        "files": {path.name: path.stat().st_size for path in sorted(folder.iterdir())},
+    }
+    (folder / "meta.json").write_text(json.dumps(meta, indent=1))
+
+
+def _write(
+    source: Source, split: Split, tokenizer: Trained, numbers: Mapping[str, int], folder: Path
+) -> dict[str, int]:
+    count = dict.fromkeys(("tokens", "bytes", "words", "characters", "documents"), 0)
+    ids: list[np.ndarray] = []
+    text_lengths, row_lengths, labels, label_lengths = ([0][:0] for _ in range(4))
+    found = source.read(split)
+    while examples := list(islice(found, TOGETHER)):
+        texts = [text for example in examples for text in example.texts]
+        encoded = tokenizer.encode_batch(texts)
+        ids.append(np.array([index for one in encoded for index in one], dtype=tokenizer.dtype))
+        text_lengths += map(len, encoded)
+        for example in examples:
+            row_lengths.append(len(example.texts))
+            label_lengths.append(len(example.labels))
+            labels += (_number(label, numbers, split) for label in example.labels)
+        count["bytes"] += sum(len(text.encode()) for text in texts)
+        count["words"] += sum(map(num_words, texts))
+        count["characters"] += sum(map(len, texts))
+        count["documents"] += len(examples)
+    count["tokens"] = sum(text_lengths)
+    arrays = {
+        "ids": np.concatenate([*ids, np.empty(0, tokenizer.dtype)]),
+        "text_ends": np.cumsum(text_lengths, dtype=np.int64),
+        "row_ends": np.cumsum(row_lengths, dtype=np.int64),
+        "labels": np.array(labels, dtype=np.int32),
+        "label_ends": np.cumsum(label_lengths, dtype=np.int64),
+    }
+    for name, array in arrays.items():
+        np.save(folder / f"{split}_{name}.npy", array)
+    return count
+
+
+def _number(label: str, numbers: Mapping[str, int], split: Split) -> int:
+    if label not in numbers:
+        known = ", ".join(list(numbers)[:8]) + (", ..." if len(numbers) > 8 else "")
+        raise Mistake(f"the {split} split has the label {label!r}, which the training split does not have ({known})")
+    return numbers[label]
