@@ -1,4 +1,4 @@
-"""Labelled texts: `<eos>` text `<eos>`, or of a pair `<eos>` first `<eos>` second `<eos>`, and the label (Devlin et al. 2019, 3)."""
+"""Labelled texts: `<eos>` text `<eos>`, or of a pair `<eos>` first `<eos>` second `<eos>` (Devlin et al. 2019, 3); and the label."""
 
 from __future__ import annotations
 

@@ -54,7 +54,9 @@ class Experiment:
     @cached_property
     def arrays(self) -> Any:
         """The splits as ids, with the tokenizer that made them."""
-        return self._shared(f"arrays of {type(self.kind).__name__}", lambda: self.kind.arrays(self), "data", "tokenizer")
+        return self._shared(
+            f"arrays of {type(self.kind).__name__}", lambda: self.kind.arrays(self), "data", "tokenizer"
+        )
 
     @cached_property
     def words(self) -> Vocabulary:

@@ -24,8 +24,6 @@ class Pooled(nn.Module):
         """States [batch, time, dim] and where there is no padding [batch, time] -> [batch, dim]."""
         raise NotImplementedError
 
-    def forward(
-        self, states: Float[Tensor, "batch time dim"], is_real: Tensor
-    ) -> Float[Tensor, "batch classes"]:
+    def forward(self, states: Float[Tensor, "batch time dim"], is_real: Tensor) -> Float[Tensor, "batch classes"]:
         logits: Tensor = self.output(self.dropout(self.pool(states, is_real)))
         return logits

@@ -9,7 +9,7 @@ from torchmetrics import Metric
 
 from lmlab.task.carried import Carried
 from lmlab.task.task import Plan, Task
-from lmlab.types import IGNORE, Batch, Output, SequenceModel
+from lmlab.types import IGNORE, Batch, Output, SequenceModel, Text
 
 
 class LanguageModeling(Task):
@@ -21,6 +21,7 @@ class LanguageModeling(Task):
         label_smoothing: weight of the uniform distribution in the target (Szegedy et al. 2016, section 7); in training only.
     """
 
+    example = Text
     causal = True
 
     def __init__(

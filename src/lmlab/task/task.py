@@ -47,6 +47,8 @@ class Task(pl.LightningModule):
         plan: how it is trained.
     """
 
+    example: type
+    """What a data source must give."""
     causal: bool
     """The role of the model that it needs: a decoder, or an encoder."""
     autocasts = True

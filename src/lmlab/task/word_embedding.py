@@ -11,7 +11,7 @@ from torchmetrics import Metric
 
 from lmlab.task.exchange import Exchange
 from lmlab.task.seeds import stream_seed
-from lmlab.types import Cooccurrences, Schedule, WordHead, WordModel, WordWindows
+from lmlab.types import Cooccurrences, Schedule, Text, WordHead, WordModel, WordWindows
 
 
 class WordEmbedding(pl.LightningModule):
@@ -33,6 +33,7 @@ class WordEmbedding(pl.LightningModule):
         lock_free: whether all of them compute, or one alone.
     """
 
+    example = Text
     autocasts = False
     """Vectors are float32 throughout: their updates are far below what bfloat16 can add."""
     num_micro = 1

@@ -119,11 +119,12 @@ def kind_of(config: DictConfig) -> Kind:
 
 
 def check_parts(config: DictConfig) -> None:
-    """Model, head and batch are of the task's kind.
+    """Data, model, head and batch are of the task's kind.
 
     Raises:
         Mistake: with the options that are.
     """
+    check_data(config)
     needs = kind_of(config).needs
     sides = {f"model.{side}": needs["model"] for side in configuration.SIDES if config.model.get(side) is not None}
     for key, argument in {**needs, **sides}.items():
@@ -133,6 +134,36 @@ def check_parts(config: DictConfig) -> None:
         task, own = _option(config.task), _option(OmegaConf.select(config, key))
         fitting = [name for name, path in groups()[group].items() if fits(path, argument)]
         raise Mistake(f"{key.replace('.', '/')}={own} is not for task={task}; choose {', '.join(fitting)}")
+
+
+def check_data(config: DictConfig) -> None:
+    """The data give the examples that the task is about.
+
+    Raises:
+        Mistake: with the options that do.
+    """
+    wanted = configuration.class_of(config, "task").example
+    if getattr(configuration.class_of(config, "data"), "example", wanted) is wanted:
+        return
+    fitting = [name for name, path in groups()["data"].items() if getattr(_class(path), "example", None) is wanted]
+    raise Mistake(
+        f"data={_option(config.data)} is not for task={_option(config.task)}, which needs examples of the type "
+        f"{wanted.__name__}; choose {', '.join(fitting)}"
+    )
+
+
+def _class(path: Path) -> Any:
+    """What an option builds, by its own file or its parent's."""
+    target = _target(path)
+    return get_object(target) if target else None
+
+
+def _target(path: Path) -> str | None:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if "_target_" in content:
+        return str(content["_target_"])
+    parents = [entry for entry in content.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    return _target(path.with_name(f"{parents[0].rpartition('/')[2]}.yaml")) if parents else None
 
 
 def _option(block: DictConfig) -> str:
@@ -147,8 +178,5 @@ def takes(target: str, argument: str) -> bool:
 
 def fits(path: Path, argument: str) -> bool:
     """Whether the constructor takes it that an option names, in its own file or in that of its parent."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if "_target_" in content:
-        return takes(content["_target_"], argument)
-    parents = [entry for entry in content.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
-    return bool(parents) and fits(path.with_name(f"{parents[0].rpartition('/')[2]}.yaml"), argument)
+    target = _target(path)
+    return target is not None and takes(target, argument)

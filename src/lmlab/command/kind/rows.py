@@ -201,7 +201,7 @@ def _loss_of_longest(experiment: Experiment, parts: list[Any], *, rows: int) -> 
     ids = torch.zeros(rows, length, dtype=torch.long, device="meta")
 
     def loss() -> torch.Tensor:
-        logits = head(model(ids, torch.ones_like(ids)).states, ids == 0).float()
+        logits = head(model(ids).states, ids == 0).float()
         return nn.functional.cross_entropy(logits, ids[:, 0])
 
     return loss
