@@ -13,7 +13,15 @@ from lmlab import cli, config
 from lmlab.launcher import space
 from lmlab.types import Mistake
 
-FRONT = {"prompt": "generate", "word": "neighbors", "analogy": "neighbors", "checkpoint": "generate", "path": "export"}
+FRONT = {
+    "prompt": "generate",
+    "text": "predict",
+    "second": "predict",
+    "word": "neighbors",
+    "analogy": "neighbors",
+    "checkpoint": "generate",
+    "path": "export",
+}
 WITH = {
     "data.root": ["data=ptb"],
     "tokenizer.path": ["tokenizer=pretrained"],

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md")
 READMES = PAGES[:2]
 COMPOSED = {"train": "train", "check": "train", "prepare": "train"} | {
-    verb: verb for verb in ("evaluate", "generate", "neighbors", "export")
+    verb: verb for verb in ("evaluate", "generate", "predict", "neighbors", "export")
 }
 TINY = (
     "batch.size=4", "batch.seq_len=12", "model.num_layers=1", "trainer.max_steps=2", "trainer.accelerator=cpu",

@@ -15,6 +15,7 @@ VERBS = {
     "rerun": "train a run again from its stored configuration and report every difference",
     "evaluate": "loss and metrics of a run on a split",
     "generate": "continue a prompt: lmlab generate latest prompt='Once upon a time'",
+    "predict": "the labels of a text by a trained classifier: lmlab predict latest text=...",
     "neighbors": "the words nearest to one: lmlab neighbors latest word=king",
     "reproduce": "run a published experiment and hold it against the published number",
     "runs": "the runs as a table, filtered and sorted",

@@ -30,7 +30,7 @@ OPTIONAL_TEXT = (
 """Keys whose value is plain text, taken as it is typed, or null."""
 
 TEXT = (
-    "prompt", "word", "analogy", "checkpoint", "output_dir", "sweep.dir", "samples.prompt", "tokenizer.path",
+    "prompt", "text", "second", "word", "analogy", "checkpoint", "output_dir", "sweep.dir", "samples.prompt", "tokenizer.path",
     *OPTIONAL_TEXT,
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed; `null` is a word like others where no null may stand."""

@@ -1,4 +1,4 @@
-"""Labelled texts: `<eos>` text `<eos>`, or of a pair `<eos>` first `<eos>` second `<eos>` (Devlin et al. 2019, 3); and the label."""
+"""Texts with labels: `<eos>` text `<eos>`, or of a pair `<eos>` first `<eos>` second `<eos>` (Devlin et al. 2019, section 3)."""
 
 from __future__ import annotations
 
@@ -76,38 +76,34 @@ class Labelled:
         found: Array = np.minimum(rows.lengths() + rows.counts() + 1, self.seq_len)
         return found
 
-    def inputs(self, rows: Rows, row: int) -> Array:
-        """The input of an example."""
-        texts = fitted([np.asarray(text) for text in rows.texts_of(row)], self.seq_len)
-        return np.concatenate([[self.eos], *(part for text in texts for part in (text, [self.eos]))]).astype(np.int64)
+    def batch(self, rows: Rows, chosen: Array) -> Batch:
+        """Some examples as one batch, padded to the longest; of none, a row without a target."""
+        batch = self._padded([self._input(rows.texts_of(row)) for row in chosen])
+        if len(chosen):
+            batch.targets, batch.num_targets = self._targets(rows, chosen), len(chosen)
+            batch.place = torch.as_tensor(np.asarray(chosen, np.int64))
+        return batch
 
-    def batch(self, rows: Rows, chosen: Array, *, length: int | None = None) -> Batch:
-        """Some examples as one batch, padded to the longest or to `length`."""
-        inputs = [self.inputs(rows, row) for row in chosen]
-        longest = length or max(map(len, inputs), default=1)
-        padded = np.zeros((max(len(inputs), 1), longest), np.int64)
+    def _input(self, texts: list[Array]) -> Array:
+        """The input of an example."""
+        end = [self.eos]
+        parts = [part for text in fitted(texts, self.seq_len) for part in (text, end)]
+        return np.concatenate([end, *parts]).astype(np.int64)
+
+    def _padded(self, inputs: list[Array]) -> Batch:
+        inputs = inputs or [np.array([self.eos])]
+        padded = np.zeros((len(inputs), max(map(len, inputs))), np.int64)
         document = np.zeros_like(padded)
         for number, ids in enumerate(inputs):
             padded[number, : len(ids)], document[number, : len(ids)] = ids, 1
-        if not inputs:
-            padded[:, 0], document[:, 0] = self.eos, 1
-        targets = self._targets(rows, chosen) if inputs else self._nothing()
-        return Batch(
-            torch.from_numpy(padded),
-            targets,
-            num_targets=len(inputs),
-            document=torch.from_numpy(document),
-            place=torch.as_tensor(np.asarray(chosen, np.int64)),
-        )
+        targets = torch.full((len(inputs),), IGNORE)
+        if self.several:
+            targets = torch.full((len(inputs), self.num_classes), float(IGNORE))
+        return Batch(torch.from_numpy(padded), targets, num_targets=0, document=torch.from_numpy(document))
 
-    def of_texts(self, texts: list[list[int]]) -> Batch:
-        """One example of these texts, whose label nobody knows."""
-        ids = np.concatenate([np.asarray(text, np.int64) for text in texts])
-        ends = np.cumsum([len(text) for text in texts])
-        none = np.zeros(1, np.int64)
-        found = self.inputs(Rows(ids, ends, np.array([len(texts)]), none[:0], none), 0)
-        inputs = torch.from_numpy(found)[None]
-        return Batch(inputs, self._nothing(), num_targets=0, document=torch.ones_like(inputs))
+    def of_texts(self, rows: list[list[list[int]]]) -> Batch:
+        """Examples that nobody has labelled: of each the ids of its texts."""
+        return self._padded([self._input([np.asarray(text, np.int64) for text in texts]) for texts in rows])
 
     def _targets(self, rows: Rows, chosen: Array) -> torch.Tensor:
         if not self.several:
@@ -116,9 +112,6 @@ class Labelled:
         for number, row in enumerate(chosen):
             targets[number, rows.labels_of(row).astype(np.int64)] = 1
         return targets
-
-    def _nothing(self) -> torch.Tensor:
-        return torch.full((1, self.num_classes), float(IGNORE)) if self.several else torch.full((1,), IGNORE)
 
 
 def fitted(texts: list[Array], length: int) -> list[Array]:

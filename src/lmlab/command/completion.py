@@ -15,7 +15,7 @@ COMP_WORDBREAKS=${COMP_WORDBREAKS//=/}
 complete -o default -F _lmlab lmlab
 """
 
-RUN_VERBS = ("resume", "rerun", "evaluate", "generate", "neighbors", "diff", "report", "export", "rm")
+RUN_VERBS = ("resume", "rerun", "evaluate", "generate", "predict", "neighbors", "diff", "report", "export", "rm")
 
 
 def main(arguments: list[str]) -> int:
@@ -61,7 +61,7 @@ def candidates(before: list[str], word: str) -> Iterator[str]:
         else:
             yield from (f"{name}=" for name in known)
             yield from (f"{key}=" for key in keys("train", before[1:]))
-    elif verb in ("generate", "neighbors", "evaluate", "export"):
+    elif verb in ("generate", "predict", "neighbors", "evaluate", "export"):
         yield from (f"{key}=" for key in keys(verb, []))
 
 

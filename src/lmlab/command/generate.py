@@ -6,6 +6,7 @@ from typing import Any
 from lmlab import config as configuration
 from lmlab import values
 from lmlab.command import front
+from lmlab.types import Mistake
 
 
 def main(arguments: list[str]) -> int:
@@ -17,10 +18,17 @@ def main(arguments: list[str]) -> int:
     options = configuration.compose(overrides, config_name="generate", verb="generate")
     values.check_types(options, OPTIONS)
     from lmlab.command.continuation import streamed
+    from lmlab.command.kind.kind import kind_of
+    from lmlab.command.kind.tokens import Tokens
     from lmlab.command.load import load_run
     from lmlab.decoding.sample import chooser
 
     loaded = load_run(name, options.checkpoint)
+    if not isinstance(kind_of(loaded.config), Tokens):
+        raise Mistake(
+            f"{loaded.run.path} writes no text: it was not trained with task=language_modeling; "
+            "lmlab predict gives labels, lmlab neighbors words"
+        )
     choose = chooser(
         temperature=options.temperature,
         top_k=options.top_k,

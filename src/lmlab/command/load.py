@@ -38,6 +38,8 @@ class Loaded:
     config: DictConfig
     task: Decoder
     tokenizer: Trained
+    vocabulary: Any
+    """What the model was built for."""
 
     @property
     def context(self) -> int:
@@ -51,9 +53,10 @@ def load_run(name: str, which: str) -> Loaded:
     config = stored(run.path / "config.yaml")
     weights = weights_of(run, which)
     tokenizer = load_tokenizer(run.path / "tokenizer.json")
-    task = Decoder(*build_model(config, kind_of(config).known(run, tokenizer)))
+    vocabulary = kind_of(config).known(run, tokenizer)
+    task = Decoder(*build_model(config, vocabulary))
     task.load_state_dict({name: tensor for name, tensor in weights.items() if name.startswith(("model.", "head."))})
-    return Loaded(run, config, task.eval(), tokenizer)
+    return Loaded(run, config, task.eval(), tokenizer, vocabulary)
 
 
 def weights_of(run: RunFolder, which: str) -> dict[str, torch.Tensor]:

@@ -15,4 +15,5 @@ class AttentionPooling(Pooled):
     def pool(self, states: Tensor, is_real: Tensor) -> Tensor:
         scores = self.score(self.hidden(states).tanh()).squeeze(-1).float()
         weights = scores.masked_fill(~is_real, float("-inf")).softmax(dim=1)
-        return (states * weights[..., None].to(states.dtype)).sum(dim=1)
+        pooled: Tensor = (states * weights[..., None].to(states.dtype)).sum(dim=1)
+        return pooled

@@ -18,14 +18,16 @@ from lmlab.budget.flops import training_flops
 from lmlab.budget.memory import training_memory
 from lmlab.budget.parameters import count
 from lmlab.command.kind.kind import Cost, plan_of
+from lmlab.command.labels import best, probabilities
 from lmlab.data.cache import cache_folder
 from lmlab.examples import Known
+from lmlab.examples import Rows as RowsOfSplit
 from lmlab.metric.label_scores import LabelScores
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.run import json_file
 from lmlab.task.classification import Classification
 from lmlab.tokenizer.row_arrays import RowArrays, row_arrays
-from lmlab.types import Batch, Mistake
+from lmlab.types import Mistake, Split
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
@@ -107,16 +109,19 @@ class Rows:
         self, experiment: Experiment, task: Any, prompt: str, num: int, length: int, temperature: float
     ) -> list[str]:
         """Held-out texts with what they were taken for; or the prompt's own text."""
-        labels = experiment.arrays.labels
+        is_multi = bool(experiment.config.task.multi_label)
+        batching: Any = experiment.batching
         if prompt:
-            ids = experiment.arrays.tokenizer.encode(prompt)
-            return [f"{prompt} -> {named(predicted(task, experiment.batching.of_texts([ids])), labels)[0]}"]
+            batch = batching.of_texts([[experiment.arrays.tokenizer.encode(prompt)]])
+            shares = probabilities(task, batch, multi_label=is_multi)
+            return [f"{prompt}\n-> {_said(experiment, shares[0])}"]
         split = "test" if len(experiment.arrays.test) else "val"
         rows = getattr(experiment.arrays, split)
         chosen = np.linspace(0, max(len(rows) - 1, 0), num=min(num, len(rows)), dtype=np.int64)
-        batch = experiment.batching.batch(rows, chosen)
-        found = named(predicted(task, batch), labels)
-        return [_line(experiment, rows, row, said) for row, said in zip(chosen.tolist(), found)]
+        if not len(chosen):
+            return []
+        found = probabilities(task, batching.batch(rows, chosen), multi_label=is_multi)
+        return [_line(experiment, rows, row, shares) for row, shares in zip(chosen.tolist(), found)]
 
     def cost(self, experiment: Experiment) -> Cost:
         """Of a step of the longest examples: padding is counted as well."""
@@ -127,20 +132,20 @@ class Rows:
         forward = _loss_of_longest(experiment, list(parts), rows=experiment.share.micro_size)
         memory = training_memory(forward, parameter_groups(parts), make)
         flops = training_flops(_loss_of_longest(experiment, list(parts), rows=1))
-        return Cost(count(parts), flops / int(experiment.batching.lengths(experiment.arrays.train).max()), memory)
+        return Cost(count(parts), flops / _longest(experiment), memory)
 
     def baselines(self, experiment: Experiment) -> dict[str, Any]:
         """The most frequent label of the training split; TF-IDF with logistic regression, from the cache if it is there."""
         from lmlab.analysis.text_baselines import text_baselines
 
         arrays = experiment.arrays
-        split = "test" if len(arrays.test) else "val"
+        split: Split = "test" if len(arrays.test) else "val"
         if experiment.config.task.multi_label or not len(getattr(arrays, split)):
             return {}
         path = arrays.path / f"baselines_{split}.json"
         if not path.exists():
-            read = experiment.source.read
-            json_file.write(path, text_baselines(list(read("train")), list(read(split))))
+            train, held_out = (list(experiment.source.read(one)) for one in ("train", split))
+            json_file.write(path, text_baselines(train, held_out))
         return json_file.read(path)
 
     def begin(self, experiment: Experiment, run: RunFolder) -> None:
@@ -168,37 +173,26 @@ def check_labels(experiment: Experiment) -> None:
             )
 
 
-@torch.no_grad()
-def predicted(task: Any, batch: Batch) -> torch.Tensor:
-    """Probabilities [batch, classes], or of each label its own where several may hold."""
-    was_training = task.training
-    task.eval()
-    document = batch.document
-    assert document is not None
-    states = task.model(batch.inputs.to(task.device), document.to(task.device)).states
-    logits = task.head(states, document.to(task.device) > 0).float()
-    task.train(was_training)
-    return logits.softmax(dim=-1).cpu()
+def _said(experiment: Experiment, shares: torch.Tensor) -> str:
+    label, share = best(shares, experiment.arrays.labels, num=1)[0]
+    return f"{label} ({share:.0%})"
 
 
-def named(probabilities: torch.Tensor, labels: tuple[str, ...]) -> list[str]:
-    """The likeliest label of each example, with its probability."""
-    best = probabilities.max(dim=-1)
-    return [f"{labels[index]} ({share:.0%})" for share, index in zip(best.values.tolist(), best.indices.tolist())]
-
-
-def _line(experiment: Experiment, rows: Any, row: int, said: str) -> str:
+def _line(experiment: Experiment, rows: RowsOfSplit, row: int, shares: torch.Tensor) -> str:
     text = " | ".join(experiment.arrays.tokenizer.decode(ids.tolist()) for ids in rows.texts_of(row))
-    shown = " ".join(text.split())[:SHOWN]
     true = ", ".join(experiment.arrays.labels[number] for number in rows.labels_of(row))
-    return f"{shown}\n-> {said}, labelled {true}"
+    return f"{' '.join(text.split())[:SHOWN]}\n-> {_said(experiment, shares)}, labelled {true}"
+
+
+def _longest(experiment: Experiment) -> int:
+    batching: Any = experiment.batching
+    return int(batching.lengths(experiment.arrays.train).max())
 
 
 def _loss_of_longest(experiment: Experiment, parts: list[Any], *, rows: int) -> Callable[[], torch.Tensor]:
     """The loss of examples as long as the longest, on the meta device."""
     model, head = parts
-    length = int(experiment.batching.lengths(experiment.arrays.train).max())
-    ids = torch.zeros(rows, length, dtype=torch.long, device="meta")
+    ids = torch.zeros(rows, _longest(experiment), dtype=torch.long, device="meta")
 
     def loss() -> torch.Tensor:
         logits = head(model(ids).states, ids == 0).float()
