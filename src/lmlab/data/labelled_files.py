@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace as changed
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from lmlab.data.labelled_tables import LabelledTables
 from lmlab.data.layout import Layout
@@ -35,7 +35,7 @@ class LabelledFiles:
         label_until: str | None,
         label_names: Mapping[str, str] | None,
         replace: Sequence[Sequence[str]] | None,
-        format: Literal["auto", "csv", "tsv", "jsonl"],
+        format: str,
         separator: str | None,
         quoting: bool | None,
         header: bool,

@@ -91,11 +91,12 @@ class LabelledParts:
 
     def _check_labels(self, labels: frozenset[str], seen: Seen, left_out: LeftOut) -> None:
         """What no training example is labelled with cannot be learned."""
-        for (_, source, own), places in seen.items():
+        for (split, source, own), places in seen.items():
+            change = "correct it, or add one to train" + (", or change data.split" if split in self.fractions else "")
             for strange in [label for label in own if label not in labels][:1]:
                 what = f"has the label {strange}, which no training example has"
                 for place in places:
-                    self._leave_out(source, place, Fault(what, "correct it, or add one to train"), left_out)
+                    self._leave_out(source, place, Fault(what, change), left_out)
 
     def _leave_out(self, source: Path, place: str, fault: Fault, left_out: LeftOut) -> None:
         if not self._skip or fault.is_fatal:
@@ -104,10 +105,11 @@ class LabelledParts:
         left_out.setdefault(source, []).append(f"{place} {fault.what}")
 
     def _check_training(self, labels: frozenset[str], is_any: bool, left_out: LeftOut) -> None:
-        skipped = "".join(f"; of {source} were left out: {_summary(faults)}" for source, faults in left_out.items())
+        skipped = "".join(f"; left out of {source}: {_summary(faults)}" for source, faults in left_out.items())
         if not is_any:
+            reason = skipped or f" by data.split={self.fractions}"
             raise Mistake(
-                f"no training example is left{skipped or ' by data.split'}; give more, or correct what is said"
+                f"no training example is left{reason}; give more, or set data.on_error=strict to see what is wrong"
             )
         if not labels or (len(labels) == 1 and not self._several):
             raise Mistake(

@@ -23,8 +23,8 @@ SUFFIXES = tuple(suffix + packed for packed in ("", ".gz") for suffix in FORMATS
 """What counts as a table in a folder; a file that is named itself may be called anything."""
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
-BETWEEN_WORDS = {"\\t": "\t", "tab": "\t", "space": " "}
-"""Separators as they may be typed."""
+TYPED = {"\\t": "\t", "tab": "\t", "space": " ", "comma": ",", "semicolon": ";", "bar": "|"}
+"""Separators as they may be typed, without quotes inside quotes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +102,11 @@ class Layout:
         """What stands between two columns."""
         if self.separator is None:
             return SEPARATORS[format]
-        separator = BETWEEN_WORDS.get(self.separator, self.separator)
+        separator = TYPED.get(self.separator, self.separator)
         if not separator or set(separator) & set('"\r\n') or (self.quoted(format) and len(separator) > 1):
             raise Mistake(
-                f"data.separator={self.separator} cannot stand between columns; set data.separator to one character, "
-                "such as ';' or tab" + (", or data.quoting=false" if len(separator) > 1 else "")
+                f"data.separator={self.separator} cannot stand between columns; set data.separator to one character, or to "
+                "tab, space, comma, semicolon or bar" + (", or data.quoting=false" if len(separator) > 1 else "")
             )
         return separator
 

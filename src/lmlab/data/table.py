@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from lmlab.data.find import find_files
 from lmlab.data.labelled_tables import LabelledTables
@@ -29,7 +28,7 @@ class Table:
         join: str | None,
         label: str | int | None,
         label_separator: str | None,
-        format: Literal["auto", "csv", "tsv", "jsonl"],
+        format: str,
         separator: str | None,
         quoting: bool | None,
         header: bool,
