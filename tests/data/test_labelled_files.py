@@ -160,6 +160,9 @@ def test_pairs_with_quotes_and_a_byte_order_mark_are_read(tmp_path: Path) -> Non
 
 # The data themselves.
 
+HEADLINES = ["finance", "realty", "stocks", "education", "science"]
+HEADLINES += ["society", "politics", "sports", "game", "entertainment"]
+
 EXPECTED: dict[str, dict[str, dict[str, int]]] = {
     "ag_news": {
         "train": {"Sci/Tech": 2538, "World": 2509, "Business": 2496, "Sports": 2458},
@@ -175,24 +178,7 @@ EXPECTED: dict[str, dict[str, dict[str, int]]] = {
         "test": {"very negative": 279, "negative": 633, "neutral": 389, "positive": 510, "very positive": 399},
     },
     "trec": {"test": {"ABBR": 9, "DESC": 138, "ENTY": 94, "HUM": 65, "LOC": 81, "NUM": 113}},
-    "thucnews": {
-        split: dict.fromkeys(
-            [
-                "finance",
-                "realty",
-                "stocks",
-                "education",
-                "science",
-                "society",
-                "politics",
-                "sports",
-                "game",
-                "entertainment",
-            ],
-            1000,
-        )
-        for split in ("train", "test")
-    },
+    "thucnews": {split: dict.fromkeys(HEADLINES, 1000) for split in ("train", "test")},
     "chnsenticorp": {
         "train": {"positive": 4799, "negative": 4801},
         "val": {"positive": 593, "negative": 607},

@@ -37,7 +37,8 @@ def reviews(tmp_path: Path) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{split} é{index}<br />line\n", encoding="utf-8")
     (tmp_path / "train/unsup").mkdir()
-    (tmp_path / "train/unsup/0_0.txt").write_text("nobody knows")
+    for index in range(9):
+        (tmp_path / f"train/unsup/{index}_0.txt").write_text(f"nobody knows {index}")
     (tmp_path / "train/readme.txt").write_text("not an example")
     return tmp_path
 
@@ -78,7 +79,7 @@ def test_the_fingerprint_follows_labels_and_content_and_not_the_place(reviews: P
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [(b" \n", "is empty"), (b"a\0b", "holds a NUL byte"), ("é".encode("latin-1"), "is not utf-8")],
+    [(b" \n", "is empty"), (b"nine letters\0", "holds a NUL byte"), ("é".encode("latin-1"), "is not utf-8")],
 )
 def test_a_faulty_file_is_named_or_left_out(
     reviews: Path, content: bytes, expected: str, caplog: pytest.LogCaptureFixture
@@ -104,6 +105,7 @@ def test_folders_that_are_not_there_or_empty_are_named(reviews: Path) -> None:
 def test_one_label_alone_and_a_strange_one_in_test_are_refused(reviews: Path) -> None:
     with pytest.raises(Mistake, match="every training example has the label pos"):
         read_all(source_of(reviews, labels=["pos"]))
+    (reviews / "train/unsup").rename(reviews / "train/so_so")
     (reviews / "test/neutral").mkdir()
     (reviews / "test/neutral/9.txt").write_text("so so")
     with pytest.raises(Mistake, match=r"neutral, 9\.txt has the label neutral, which no training example has"):
