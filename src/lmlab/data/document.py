@@ -6,6 +6,7 @@ import codecs
 import gzip
 import re
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from lmlab.types import Mistake
@@ -16,21 +17,21 @@ WIDE = ("utf-16", "utf-32")
 """Encodings in which a NUL byte is a part of a character."""
 
 
-def check_encoding(encoding: str, on_error: str) -> None:
-    """Refuse what Python has no text encoding for."""
+def check_encoding(encoding: str, on_error: str, ways: Sequence[str] = ("strict", "replace")) -> None:
+    """Refuse what Python has no text encoding for, and an `on_error` that is none of the ways."""
     try:
         "a".encode(encoding)
     except LookupError:
         raise Mistake(
             f"data.encoding={encoding} is not a text encoding; set data.encoding to utf-8, utf-16, latin-1, gb18030 ..."
         ) from None
-    if on_error not in ("strict", "replace"):
-        raise Mistake(f"data.on_error={on_error} is not known; set data.on_error to strict or replace")
+    if on_error not in ways:
+        raise Mistake(f"data.on_error={on_error} is not known; set data.on_error to {' or '.join(ways)}")
 
 
 def read_document(path: Path, *, encoding: str, on_error: str) -> str:
     """The text of a plain or gzip-compressed file."""
-    content = _content(path)
+    content = read_content(path)
     if on_error == "strict" and not codecs.lookup(encoding).name.startswith(WIDE):
         _refuse_binary(path, content)
     try:
@@ -39,11 +40,12 @@ def read_document(path: Path, *, encoding: str, on_error: str) -> str:
         byte = content[error.start : error.start + 1].hex()
         raise Mistake(
             f"{path} is not {encoding}: byte 0x{byte} at offset {error.start}; "
-            f"set data.encoding={_guess(content, encoding)}, or data.on_error=replace to read over it"
+            f"set data.encoding={guess_encoding(content, encoding)}, or data.on_error=replace to read over it"
         ) from None
 
 
-def _content(path: Path) -> bytes:
+def read_content(path: Path) -> bytes:
+    """The bytes of a plain or gzip-compressed file."""
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if content.startswith(GZIP) else content
@@ -51,11 +53,16 @@ def _content(path: Path) -> bytes:
         raise Mistake(f"{path} is a damaged gzip file; fetch it again or change data.path") from None
 
 
-def _refuse_binary(path: Path, content: bytes) -> None:
+def refuse_wide(path: Path, content: bytes) -> None:
+    """A Mistake for what looks like UTF-16 where the encoding is another."""
     head = content[:4096]
     nulls = max(head[0::2].count(0), head[1::2].count(0))
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or nulls > 0.15 * len(head):
         raise Mistake(f"{path} looks like UTF-16; set data.encoding=utf-16")
+
+
+def _refuse_binary(path: Path, content: bytes) -> None:
+    refuse_wide(path, content)
     null = content.find(b"\0")
     if null >= 0:
         raise Mistake(
@@ -64,7 +71,7 @@ def _refuse_binary(path: Path, content: bytes) -> None:
         )
 
 
-def _guess(content: bytes, encoding: str) -> str:
+def guess_encoding(content: bytes, encoding: str) -> str:
     """The encoding that the text may be in: Chinese of the mainland where it reads as that, else Western."""
     sample = content[: 2**16].decode("gb18030", "ignore")
     foreign = sum(character > "\x7f" for character in sample)

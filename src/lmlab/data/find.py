@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from lmlab.types import Mistake
@@ -13,13 +14,14 @@ SUFFIXES = (".txt", ".gz")
 """What counts as text in a folder; a file that is named itself may be called anything."""
 
 
-def find_files(wanted: str, key: str) -> list[Path]:
-    """The files that `wanted`, the value of `key`, stands for, sorted; at least one."""
+def find_files(wanted: str, key: str, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
+    """The files that `wanted`, the value of `key`, stands for, sorted; at least one. Of a folder, those with a suffix."""
     path = Path(wanted).expanduser()
     if path.is_dir():
-        files = [file for file in path.rglob("*") if file.name.endswith(SUFFIXES) and file.is_file()]
+        files = [file for file in path.rglob("*") if file.name.endswith(tuple(suffixes)) and file.is_file()]
         if not files:
-            raise Mistake(f"{key}={wanted} is a folder without .txt or .gz files; set {key} to a file or a pattern")
+            named = " or ".join(suffix for suffix in suffixes if suffix.count(".") == 1)
+            raise Mistake(f"{key}={wanted} is a folder without {named} files; set {key} to a file or a pattern")
     elif path.exists():
         files = [path]
     else:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
+from lmlab.data.published import find_published
 from lmlab.data.text import TextFiles
-from lmlab.types import Mistake, Split, Text
+from lmlab.types import Split, Text
 
 
 class SplitFiles:
@@ -28,12 +27,11 @@ class SplitFiles:
         cache_dir: str | None,
     ) -> None:
         """`files` gives the names that each split's file goes by, `folders` where below the root it may lie."""
-        named = {part: names for part, names in files.items() if names}
-        found = _find(name, origin, root or os.environ.get("LMLAB_DATA"), folders, named)
+        found = {part: str(paths[0]) for part, paths in find_published(name, origin, root, folders, files).items()}
         self._text = TextFiles(
-            path=str(found["train"]),
-            val_path=str(found["val"]) if "val" in found else None,
-            test_path=str(found["test"]) if "test" in found else None,
+            path=found["train"],
+            val_path=found.get("val"),
+            test_path=found.get("test"),
             split=split,
             encoding=encoding,
             on_error="strict",
@@ -45,26 +43,3 @@ class SplitFiles:
 
     def read(self, split: Split) -> Iterator[Text]:
         return self._text.read(split)
-
-
-def _find(
-    name: str, origin: str, root: str | None, folders: Sequence[str], files: Mapping[str, Sequence[str]]
-) -> dict[str, Path]:
-    """The file of each split, all from one folder: the one that has most of them."""
-    wanted = ", ".join(names[0] for names in files.values())
-    advice = f"get it from {origin} and set data.root or LMLAB_DATA to its folder"
-    if root is None:
-        raise Mistake(f"{name} is not part of lmlab: it needs {wanted}; {advice}")
-    places = [Path(root).expanduser() / folder for folder in (*folders, ".")]
-    best = max((_present(place, files) for place in places), key=len)
-    missing = [names[0] for split, names in files.items() if split not in best]
-    if missing:
-        where = [best[next(iter(best))].parent] if best else places
-        listed = " or ".join(str(place) for place in where)
-        raise Mistake(f"{name} needs {', '.join(missing)}, not found in {listed}; {advice}")
-    return best
-
-
-def _present(place: Path, files: Mapping[str, Sequence[str]]) -> dict[str, Path]:
-    found = {split: [place / name for name in names if (place / name).is_file()] for split, names in files.items()}
-    return {split: paths[0] for split, paths in found.items() if paths}

@@ -1,0 +1,165 @@
+"""The rows of a table file: of each the columns that were asked for, or what is wrong with it.
+
+Lines end at "\\n" or "\\r\\n" alone: str.splitlines() also splits within a text, at U+0085 and U+2028.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lmlab.data.characters import decoded
+from lmlab.data.found import Fault
+from lmlab.data.layout import Column, Layout
+from lmlab.types import Mistake
+
+LARGEST_FIELD = 2**31 - 1
+
+QUOTING_FAULTS = {
+    "expected after": "has something between a closing quote and the separator",
+    "unexpected end": "opens a quote that is never closed",
+    "new-line character": "has a carriage return outside of quotes",
+}
+"""The csv module's words -> ours."""
+
+Line = tuple[int, list[str] | Fault]
+
+
+def read_rows(path: Path, layout: Layout, *, skip: bool) -> Iterator[tuple[int, list[Any] | Fault]]:
+    """Line numbers from 1, and the values of the text columns, then of the label's: text, or in JSON anything."""
+    text = decoded(path, layout.encoding, skip=skip)
+    if not text.strip():
+        raise Mistake(f"{path} is empty; give a file with rows")
+    if "\r" in text and "\n" not in text:
+        raise Mistake(f"{path} ends its lines with carriage returns alone; write it with line ends of \\n or \\r\\n")
+    format = layout.format_of(path)
+    if format == "jsonl":
+        yield from _objects(text, layout)
+        return
+    separator = layout.separator_of(format)
+    lines = _quoted(text, separator) if layout.quoted(format) else _plain(text, separator, layout.columns)
+    empty = True
+    for line, row in _picked(path, layout, lines):
+        empty = False
+        yield line, row
+    if empty:
+        raise Mistake(f"{path} has a header and no rows; give a file with rows, or set data.header=false")
+
+
+def _objects(text: str, layout: Layout) -> Iterator[tuple[int, list[Any] | Fault]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield number, _values(line, layout)
+            except Fault as fault:
+                yield number, fault
+
+
+def _values(line: str, layout: Layout) -> list[Any]:
+    try:
+        content = json.loads(line)
+    except ValueError as error:
+        raise Fault(f"is no JSON ({error})", "write one JSON object a line") from None
+    except RecursionError:
+        raise Fault("is JSON of too many levels", "write one flat JSON object a line") from None
+    if not isinstance(content, dict):
+        raise Fault(f"is JSON, but no object with keys: {line[:20]}", "write one JSON object a line")
+    for key, column in _columns(layout):
+        if str(column) not in content:
+            raise Fault(f"has no {column}{_nearest(str(column), list(content))}", f"set data.{key}")
+    return [content[str(column)] for _, column in _columns(layout)]
+
+
+def _columns(layout: Layout) -> list[tuple[str, Column]]:
+    """Every column that is read, with its key."""
+    assert layout.label is not None, "Layout.check has refused it"
+    return [*(("text", column) for column in layout.texts), ("label", layout.label)]
+
+
+def _plain(text: str, separator: str, columns: int | None) -> Iterator[Line]:
+    """Rows in which a quote is a character."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        content = line.removesuffix("\r")
+        if content.strip(" "):
+            yield number, content.split(separator, -1 if columns is None else columns - 1)
+
+
+def _quoted(text: str, separator: str) -> Iterator[Line]:
+    """Rows of which columns may stand in quotes, and then hold separators and line breaks."""
+    csv.field_size_limit(LARGEST_FIELD)
+    reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=separator, strict=True)
+    while True:
+        number = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield number, _quoting_fault(error, number, reader.line_num)
+            continue
+        if row and (len(row) > 1 or row[0].strip(" ")):
+            yield number, row
+
+
+def _quoting_fault(error: csv.Error, first: int, last: int) -> Fault:
+    what = next((ours for theirs, ours in QUOTING_FAULTS.items() if theirs in str(error)), str(error))
+    reach = f" (its row ends in line {last})" if last > first else ""
+    change = "write a quote within a column twice, or set data.quoting=false where quotes are plain characters"
+    return Fault(what + reach, change, is_fatal="unexpected end" in str(error))
+
+
+def _picked(path: Path, layout: Layout, lines: Iterator[Line]) -> Iterator[Line]:
+    """Of every row the columns that are read."""
+    width, positions = 0, None
+    for number, row in lines:
+        if isinstance(row, Fault):
+            row.is_fatal |= positions is None and layout.header
+            yield number, row
+            continue
+        if positions is None:
+            width, positions = len(row), _positions(path, layout, row)
+            if layout.header:
+                continue
+        if len(row) == width:
+            yield number, [row[position] for position in positions]
+        else:
+            columns = f"{len(row)} column{'s' * (len(row) != 1)}"
+            yield number, Fault(f"has {columns} in place of {width}", "correct it, or data.separator or data.quoting")
+
+
+def _positions(path: Path, layout: Layout, first: Sequence[str]) -> list[int]:
+    """Where in a row the columns stand that are read, given the first row."""
+    if not layout.header:
+        layout.check_numbers()
+    names = [name.strip() for name in first]
+    return [_position(path, f"data.{key}", column, names) for key, column in _columns(layout)]
+
+
+def _position(path: Path, key: str, column: Column, names: Sequence[str]) -> int:
+    alone = "; should there be more, set data.separator" if len(names) == 1 else ""
+    if isinstance(column, int):
+        if not 0 <= column < len(names):
+            raise Mistake(
+                f"{key}={column} is no column of {path}, whose first row has {len(names)}; "
+                f"set {key} to a number from 0 to {len(names) - 1}{alone}"
+            )
+        return column
+    if column not in names:
+        listed = ", ".join(name[:30] for name in names[:12])
+        raise Mistake(
+            f"{key}={column} is no column of {path}{_nearest(column, names)}; set {key} to one of {listed}, "
+            f"or data.header=false if that is no header{alone}"
+        )
+    if names.count(column) > 1:
+        raise Mistake(f"{key}={column} stands twice in the header of {path}; set {key} to the column's number from 0")
+    return names.index(column)
+
+
+def _nearest(column: str, names: Sequence[str]) -> str:
+    similar = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
+    return f" (but {similar[0]})" if similar else ""
