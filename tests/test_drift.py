@@ -31,10 +31,19 @@ def is_of_words(choice):
     return group in ("model", "head", "batch") and fits(GROUPS[group][option], WORDS.needs[group])
 
 
+def is_of_rows(choice):
+    """Whether it is a head or batch for labelled texts, or the task about them."""
+    group, _, option = choice.partition("=")
+    is_part = group in ("head", "batch") and fits(GROUPS[group][option], "num_classes")
+    return is_part or choice == "task=classification"
+
+
 def in_place(choice):
     """The choice with the task or the model that has a place for it."""
     if is_of_words(choice):
         return ["task=word_embedding", choice]
+    if is_of_rows(choice):
+        return ["task=classification", choice] if choice != "task=classification" else [choice]
     for before in ([], ["model=transformer"], ["model=recurrent"], ["model=linear_recurrent"], ["model=seq2seq"]):
         try:
             config.compose([*before, choice])
@@ -136,10 +145,19 @@ def test_every_option_composes_and_every_key_of_it_is_taken(choice):
     values.check(config.compose(in_place(choice)))
 
 
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    path = tmp_path_factory.mktemp("labelled") / "table.csv"
+    path.write_text("text,label\n" + "".join(f"text {number},{'ab'[number % 2]}\n" for number in range(60)))
+    return path
+
+
 @pytest.mark.parametrize("choice", TRAINED)
-def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny, pretrained, capsys):
+def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny, pretrained, labelled, capsys):
     placed = in_place(choice)
     small = [word for word in tiny() if word.split("=")[0] != choice.split("=")[0]]
+    if is_of_rows(choice):
+        small = [word for word in small if not word.startswith("data")] + ["data=table", f"data.path={labelled}"]
     needed = [word.format(pretrained=pretrained) for word in NEEDS.get(choice, [])]
     refusal, composed = None, config.compose([*placed, *needed])
     if "task=word_embedding" in placed:

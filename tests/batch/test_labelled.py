@@ -46,7 +46,8 @@ def test_lengths_are_those_of_the_inputs():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "length", "kept"), [([8, 2], 9, [4, 2]), ([5, 5], 9, [3, 3]), ([9], 6, [4]), ([2, 3], 9, [2, 3]), ([9, 0], 6, [3, 0])]
+    ("sizes", "length", "kept"),
+    [([8, 2], 9, [4, 2]), ([5, 5], 9, [3, 3]), ([9], 6, [4]), ([2, 3], 9, [2, 3]), ([9, 0], 6, [3, 0])],
 )
 def test_the_longer_text_gives_up_its_end(sizes, length, kept):
     texts = [np.arange(size) for size in sizes]

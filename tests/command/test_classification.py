@@ -24,7 +24,10 @@ SMALL = (
 def table(tmp_path_factory):
     """Texts with one letter or the other."""
     path = tmp_path_factory.mktemp("table") / "texts.tsv"
-    rows = [f"{'x' if number % 3 else 'y'}{number * 'a'}{number}\t{'many' if number % 3 else 'few'}" for number in range(120)]
+    rows = [
+        f"{'x' if number % 3 else 'y'}{number * 'a'}{number}\t{'many' if number % 3 else 'few'}"
+        for number in range(120)
+    ]
     path.write_text("\n".join(["text\tlabel", *rows]) + "\n", encoding="utf-8")
     return path
 
@@ -80,8 +83,14 @@ def test_what_a_classifier_cannot_do_is_said_in_a_sentence(run, words, said, cap
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["data=stdlib"], "data=stdlib is not for task=classification, which needs examples of the type Labelled; choose "),
-        (["head=next_token"], "head=next_token is not for task=classification; choose attention_pooling, first_token, max, mean"),
+        (
+            ["data=stdlib"],
+            "data=stdlib is not for task=classification, which needs examples of the type Labelled; choose ",
+        ),
+        (
+            ["head=next_token"],
+            "head=next_token is not for task=classification; choose attention_pooling, first_token, max, mean",
+        ),
         (["batch=windows"], "batch=windows is not for task=classification; choose labelled"),
         (["trainer.max_tokens=1000"], "trainer.max_tokens"),
         (["batch.seq_len=1"], "batch.seq_len=1 has no room for 1 text"),
@@ -98,7 +107,10 @@ def test_what_does_not_fit_is_refused_before_a_run_is_made(table, tmp_path, word
 
 def test_language_modelling_refuses_labelled_texts(capsys):
     assert cli.run(["train", "data=packages"]) == 2
-    assert "data=packages is not for task=language_modeling, which needs examples of the type Text" in capsys.readouterr().err
+    assert (
+        "data=packages is not for task=language_modeling, which needs examples of the type Text"
+        in capsys.readouterr().err
+    )
 
 
 def test_killed_and_resumed_it_ends_with_the_same_bits(table, tmp_path):

@@ -43,4 +43,6 @@ def test_several_labels_as_scikit_learn_has_them():
 
 
 def test_all_examples_of_one_class_give_numbers():
-    assert all(np.isfinite(value) for value in scores(LOGITS, torch.zeros(200, dtype=torch.long), multi_label=False).values())
+    assert all(
+        np.isfinite(value) for value in scores(LOGITS, torch.zeros(200, dtype=torch.long), multi_label=False).values()
+    )

@@ -72,7 +72,9 @@ def test_the_losses_of_several_labels_add_up(smoothing):
 
 
 @pytest.mark.parametrize(
-    "targets", [torch.tensor([2, IGNORE, 0]), torch.tensor([[1.0, 0, 1], [IGNORE] * 3, [0.0, 0, 0]])], ids=["one", "several"]
+    "targets",
+    [torch.tensor([2, IGNORE, 0]), torch.tensor([[1.0, 0, 1], [IGNORE] * 3, [0.0, 0, 0]])],
+    ids=["one", "several"],
 )
 def test_what_has_no_target_is_not_measured(targets):
     task = made(multi_label=targets.ndim == 2)

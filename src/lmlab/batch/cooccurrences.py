@@ -21,7 +21,7 @@ from lmlab import types
 from lmlab.batch.cooccurrence_counts import BLOCK, LARGEST_WINDOW, PAIR, blocks, write_counts
 from lmlab.batch.permutation import ROUNDS, permuted
 from lmlab.batch.sampler import Share, Tokens, generator, share
-from lmlab.types import Corpus, Mistake
+from lmlab.types import Corpus, Mistake, Text
 
 VERSION = 1
 """To be raised with every change of what is counted, so that older files are not taken for it."""
@@ -46,6 +46,7 @@ class Cooccurrences:
     """
 
     makes = types.Cooccurrences
+    example = Text
     carries_state = False
     seq_len = 1
 

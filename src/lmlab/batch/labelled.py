@@ -28,7 +28,7 @@ class Labelled:
         several: whether any number of labels may hold of an example.
     """
 
-    reads = Example
+    example = Example
     carries_state = False
 
     def __init__(

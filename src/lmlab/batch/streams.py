@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from lmlab.batch.sampler import Share, Tokens, share
-from lmlab.types import IGNORE, Batch, Mistake
+from lmlab.types import IGNORE, Batch, Mistake, Text
 
 
 class Streams:
@@ -16,6 +16,7 @@ class Streams:
     An epoch covers every token exactly once: the last chunk is shorter, and streams differ in length by padding alone.
     """
 
+    example = Text
     carries_state = True
 
     def __init__(

@@ -5,7 +5,7 @@ import torch
 from torch.utils.data import Dataset
 
 from lmlab.batch.sampler import Share, Tokens, generator, share
-from lmlab.types import IGNORE, Batch, Mistake
+from lmlab.types import IGNORE, Batch, Mistake, Text
 
 
 class Windows:
@@ -15,6 +15,7 @@ class Windows:
     that every token is predicted exactly once.
     """
 
+    example = Text
     carries_state = False
 
     def __init__(

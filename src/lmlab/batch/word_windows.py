@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from lmlab import types
 from lmlab.batch.sampler import Share, Tokens, generator, share
-from lmlab.types import Corpus, Mistake
+from lmlab.types import Corpus, Mistake, Text
 
 ALWAYS = 2**32 - 1
 
@@ -23,6 +23,7 @@ class WordWindows:
     """
 
     makes = types.WordWindows
+    example = Text
     carries_state = False
     seq_len = 1
 

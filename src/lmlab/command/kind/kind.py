@@ -125,14 +125,15 @@ def check_parts(config: DictConfig) -> None:
         Mistake: with the options that are.
     """
     check_data(config)
+    example = configuration.class_of(config, "task").example
     needs = kind_of(config).needs
     sides = {f"model.{side}": needs["model"] for side in configuration.SIDES if config.model.get(side) is not None}
     for key, argument in {**needs, **sides}.items():
         group, target = key.partition(".")[0], OmegaConf.select(config, key)._target_
-        if not str(target).startswith("lmlab.") or takes(target, argument):
+        if not str(target).startswith("lmlab.") or suits(target, argument, example):
             continue
         task, own = _option(config.task), _option(OmegaConf.select(config, key))
-        fitting = [name for name, path in groups()[group].items() if fits(path, argument)]
+        fitting = [name for name, path in groups()[group].items() if fits(path, argument, example)]
         raise Mistake(f"{key.replace('.', '/')}={own} is not for task={task}; choose {', '.join(fitting)}")
 
 
@@ -176,7 +177,12 @@ def takes(target: str, argument: str) -> bool:
     return argument in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
 
-def fits(path: Path, argument: str) -> bool:
-    """Whether the constructor takes it that an option names, in its own file or in that of its parent."""
+def suits(target: str, argument: str, example: type | None) -> bool:
+    """Whether a constructor takes the argument; and if it makes batches of examples, those of this type (None: any)."""
+    return takes(target, argument) and (example is None or getattr(get_object(target), "example", example) is example)
+
+
+def fits(path: Path, argument: str, example: type | None = None) -> bool:
+    """Whether it suits what an option names, in its own file or in that of its parent."""
     target = _target(path)
-    return target is not None and takes(target, argument)
+    return target is not None and suits(target, argument, example)

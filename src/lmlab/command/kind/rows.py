@@ -85,6 +85,7 @@ class Rows:
 
         check_labels(experiment)
         check_strategy(experiment, task)
+        experiment.batching.train(experiment.arrays.train)[0, 0]
         _loss_of_longest(experiment, [task.model, task.head], rows=1)()
         refuse(experiment, task.model)
 
@@ -162,7 +163,9 @@ def check_labels(experiment: Experiment) -> None:
     """One label per example, or several where the task says so; at least two in all."""
     arrays, is_multi = experiment.arrays, experiment.config.task.multi_label
     if experiment.config.trainer.max_tokens is not None:
-        raise Mistake("trainer.max_tokens counts running text, and this task has examples; set trainer.max_epochs instead")
+        raise Mistake(
+            "trainer.max_tokens counts running text, and this task has examples; set trainer.max_epochs instead"
+        )
     if len(arrays.labels) < 2:
         raise Mistake(f"the training split has only the label {', '.join(arrays.labels)!r}; nothing can be told apart")
     if is_multi:
