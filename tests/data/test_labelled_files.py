@@ -138,6 +138,17 @@ def test_a_number_without_a_name_is_refused(tmp_path: Path) -> None:
         list(build("thucnews", tmp_path).read("train"))
 
 
+def test_a_file_can_differ_in_its_layout_alone(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match=r"data\.exceptions has encodings"):
+        build("sst2", tmp_path, "data.exceptions=[{file: dev.tsv, encodings: comma}]")
+    written(
+        tmp_path / "train.tsv", "sentence\tlabel\n" + "".join(f"a {number} \t{number % 2}\n" for number in range(90))
+    )
+    written(tmp_path / "dev.tsv", "a,0\nb,1\n")
+    differing = "data.exceptions=[{file: dev.tsv, separator: comma, header: false, text: 0, label: 1}]"
+    assert counts(build("sst2", tmp_path, differing), "test") == {"negative": 1, "positive": 1}
+
+
 def test_two_files_may_make_up_a_split(tmp_path: Path) -> None:
     rows = "".join(f'gj04\t{number % 2}\t\tA "sentence" {number}.\n' for number in range(40))
     for name in ("in_domain_train", "in_domain_dev", "out_of_domain_dev"):

@@ -322,6 +322,10 @@ def test_a_quote_that_is_never_closed_is_not_skipped_with_all_that_stands_behind
         assert "data.quoting=false" in message
 
 
+def test_a_header_that_cannot_be_read_is_not_skipped(tmp_path: Path) -> None:
+    assert "line 1 has something between" in complaint(tmp_path, csv_of(ROWS, '"text" a,label'), on_error="skip")
+
+
 def test_bytes_of_another_encoding_name_line_and_encoding_or_are_left_out(tmp_path: Path) -> None:
     content = csv_of([("a", "x"), ("café", "x"), ("c", "y")]).encode("latin-1")
     message = complaint(tmp_path, content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from dataclasses import replace as changed
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ from lmlab.data.labelled_tables import LabelledTables
 from lmlab.data.layout import Layout
 from lmlab.data.published import Names, find_published
 from lmlab.examples import Labelled
-from lmlab.types import Split
+from lmlab.types import Mistake, Split
 
 
 class LabelledFiles:
@@ -62,7 +63,11 @@ class LabelledFiles:
             encoding=encoding,
         )
         layout.check(on_error)
-        differing = {one["file"]: {key: value for key, value in one.items() if key != "file"} for one in exceptions}
+        differing = {one.get("file"): {key: value for key, value in one.items() if key != "file"} for one in exceptions}
+        for unknown in sorted(
+            {key for one in differing.values() for key in one} - {key.name for key in fields(Layout)}
+        ):
+            raise Mistake(f"data.exceptions has {unknown}, which is nothing in which a file can differ; take it away")
         found = find_published(name, origin, root, folders, files, stand_ins)
         self._tables = LabelledTables(
             {
