@@ -29,6 +29,7 @@ WITH = {
     "task.evaluation": ["task=word_embedding"],
     **{f"model.{side}.embedding.init_from": ["model=seq2seq"] for side in ("encoder", "decoder")},
     **{f"data.{key}": ["data=text"] for key in ("path", "val_path", "test_path")},
+    **{f"data.{key}": ["data=labelled_files"] for key in ("separator", "label_separator", "label_until", "join")},
 }
 KEYS = sorted(config.TEXT)
 NASTY = [

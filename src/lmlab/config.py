@@ -24,7 +24,8 @@ from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
     "name", "init_from", "cache_dir", "path", "sweep.name", "data.path", "data.root", "data.val_path",
-    "data.test_path", "tokenizer.pattern", "task.evaluation", "model.embedding.init_from",
+    "data.test_path", "data.separator",
+    "data.label_separator", "data.label_until", "data.join", "tokenizer.pattern", "task.evaluation", "model.embedding.init_from",
     "model.encoder.embedding.init_from", "model.decoder.embedding.init_from",
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""

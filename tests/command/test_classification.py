@@ -70,7 +70,7 @@ def test_predict_gives_each_label_a_probability(run, tmp_path, capsys):
     ("words", "said"),
     [
         (["predict"], "lmlab predict takes a text or a file of them"),
-        (["predict", "text=a", "num=0"], "num=0 shows nothing"),
+        (["predict", "text=a", "num=0"], "num=0 is wrong: expected a number above 0"),
         (["predict", "path=/nowhere/a.txt"], "cannot be read as UTF-8 text"),
         (["generate", "prompt=a"], "writes no text: it was not trained with task=language_modeling"),
     ],
@@ -94,7 +94,7 @@ def test_what_a_classifier_cannot_do_is_said_in_a_sentence(run, words, said, cap
         (["batch=windows"], "batch=windows is not for task=classification; choose labelled"),
         (["trainer.max_tokens=1000"], "trainer.max_tokens"),
         (["batch.seq_len=1"], "batch.seq_len=1 has no room for 1 text"),
-        (["monitor=val/acuracy"], "did you mean val/accuracy"),
+        (["monitor=val/accurate"], "did you mean val/accuracy"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_a_run_is_made(table, tmp_path, words, said, capsys):

@@ -26,8 +26,6 @@ def main(arguments: list[str]) -> int:
     values.check_types(options, OPTIONS)
     if bool(options.text) == bool(options.path):
         raise Mistake('lmlab predict takes a text or a file of them, one a line: text="...", or path=FILE')
-    if options.num < 1:
-        raise Mistake(f"num={options.num} shows nothing; set num to 1 or more")
     for line in predicted(name, options):
         sys.stdout.write(f"{line}\n")
     return 0
