@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -21,6 +20,7 @@ from lmlab import types
 from lmlab.batch.cooccurrence_counts import BLOCK, LARGEST_WINDOW, PAIR, blocks, write_counts
 from lmlab.batch.permutation import ROUNDS, permuted
 from lmlab.batch.sampler import Share, Tokens, generator, share
+from lmlab.published import explain
 from lmlab.types import Corpus, Mistake, Text
 
 VERSION = 1
@@ -108,7 +108,7 @@ class Cooccurrences:
             try:
                 self._count(tokens, path)
             except OSError as error:
-                _explain(error, path)
+                explain(error, path, "counts")
                 raise
         return np.memmap(path, dtype=PAIR, mode="r") if path.stat().st_size else np.empty(0, dtype=PAIR)
 
@@ -146,21 +146,6 @@ SMALLEST_GB = 0.01
 
 def _total(pairs: Pairs) -> float:
     return sum(float(pairs["count"][first : first + BLOCK].sum(dtype=float)) for first in range(0, len(pairs), BLOCK))
-
-
-def _explain(error: OSError, path: Path) -> None:
-    """A folder that cannot be written is the user's to change."""
-    reasons = {
-        errno.ENOSPC: "the disk is full",
-        errno.EDQUOT: "your quota is used up",
-        errno.EACCES: "you may not write there",
-        errno.EROFS: "it is read-only",
-    }
-    if error.errno in reasons:
-        raise Mistake(
-            f"cannot keep the counts in {path.parent}: {reasons[error.errno]}; "
-            "set LMLAB_CACHE to a folder with room, or clear it with: lmlab rm cache"
-        ) from None
 
 
 class ShuffledPairs(Dataset[types.Cooccurrences]):

@@ -12,7 +12,7 @@ from typing import Any, Protocol, no_type_check, runtime_checkable
 
 import numpy as np
 
-from lmlab.tokenizer.published import published
+from lmlab.published import published
 from lmlab.tokenizer.trained import Trained, load
 from lmlab.tokenizer.words import num_words
 from lmlab.types import SPLITS, Source, Split
@@ -48,22 +48,41 @@ class TokenArrays:
 
 def token_arrays(source: Source, trainer: Trainer, cache_dir: Path) -> TokenArrays:
     """The arrays of a source under a tokenizer trained on its training split alone; cached."""
-    identity = {
-        "version": VERSION,
+    identity = identity_of(source, trainer, VERSION)
+    path = Path(cache_dir) / "tokens" / key_of(identity)
+    return published(path, _open, lambda folder: _build(source, trainer, identity, folder))
+
+
+def identity_of(source: Source, trainer: Trainer, version: int) -> dict[str, Any]:
+    """All that decides what is written."""
+    return {
+        "version": version,
         "fingerprint": source.fingerprint(),
         "tokenizer": f"{type(trainer).__module__}.{type(trainer).__qualname__}",
         "values": vars(trainer),
     }
-    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
-    path = Path(cache_dir) / "tokens" / key
-    return published(path, _open, lambda folder: _build(source, trainer, identity, folder))
+
+
+def key_of(identity: dict[str, Any]) -> str:
+    """The name of its folder."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def meta_of(path: Path) -> dict[str, Any] | None:
+    """What stands beside the arrays of a folder; None where a file is not of its size.
+
+    Raises:
+        OSError, ValueError, KeyError: where something is missing.
+    """
+    meta: dict[str, Any] = json.loads((path / "meta.json").read_bytes())
+    is_whole = all((path / name).stat().st_size == size for name, size in meta["files"].items())
+    return meta if is_whole else None
 
 
 def _open(path: Path) -> TokenArrays | None:
     """The arrays in a folder, or None where it is missing, incomplete or of wrong sizes."""
     try:
-        meta = json.loads((path / "meta.json").read_bytes())
-        if any((path / name).stat().st_size != size for name, size in meta["files"].items()):
+        if (meta := meta_of(path)) is None:
             return None
         arrays = {split: _map(path / f"{split}.bin", np.dtype(meta["dtype"])) for split in SPLITS}
         return TokenArrays(**arrays, tokenizer=load(path / "tokenizer.json"), meta=meta, path=path)

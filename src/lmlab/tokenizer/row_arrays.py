@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -13,8 +12,8 @@ from typing import Any, no_type_check
 import numpy as np
 
 from lmlab.examples import Rows
-from lmlab.tokenizer.arrays import Trainer
-from lmlab.tokenizer.published import published
+from lmlab.published import published
+from lmlab.tokenizer.arrays import Trainer, identity_of, key_of, meta_of
 from lmlab.tokenizer.trained import Trained, load
 from lmlab.tokenizer.words import num_words
 from lmlab.types import SPLITS, Mistake, Source, Split
@@ -48,21 +47,14 @@ def row_arrays(source: Source, trainer: Trainer, cache_dir: Path) -> RowArrays:
     Raises:
         Mistake: for a label that the training split does not have.
     """
-    identity = {
-        "version": VERSION,
-        "fingerprint": source.fingerprint(),
-        "tokenizer": f"{type(trainer).__module__}.{type(trainer).__qualname__}",
-        "values": vars(trainer),
-    }
-    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
-    path = Path(cache_dir) / "rows" / key
+    identity = identity_of(source, trainer, VERSION)
+    path = Path(cache_dir) / "rows" / key_of(identity)
     return published(path, _open, lambda folder: _build(source, trainer, identity, folder))
 
 
 def _open(path: Path) -> RowArrays | None:
     try:
-        meta = json.loads((path / "meta.json").read_bytes())
-        if any((path / name).stat().st_size != size for name, size in meta["files"].items()):
+        if (meta := meta_of(path)) is None:
             return None
         rows = {split: _rows(path, split) for split in SPLITS}
         tokenizer = load(path / "tokenizer.json")

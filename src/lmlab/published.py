@@ -36,13 +36,13 @@ def published(path: Path, opened: Callable[[Path], Opened | None], build: Callab
         try:
             _publish(path, opened, build)
         except OSError as error:
-            _explain(error, path)
+            explain(error, path, "tokens")
             raise
     raise OSError(f"{path} is damaged as often as it is made")
 
 
-def _explain(error: OSError, path: Path) -> None:
-    """A folder that cannot be written is the user's to change."""
+def explain(error: OSError, path: Path, what: str) -> None:
+    """Raises a Mistake for a folder of the cache that cannot be written, which is the user's to change."""
     reasons = {
         errno.ENOSPC: "the disk is full",
         errno.EDQUOT: "your quota is used up",
@@ -52,7 +52,7 @@ def _explain(error: OSError, path: Path) -> None:
     }
     if error.errno in reasons:
         raise Mistake(
-            f"cannot keep the tokens in {path.parent}: {reasons[error.errno]}; "
+            f"cannot keep the {what} in {path.parent}: {reasons[error.errno]}; "
             "set LMLAB_CACHE to a folder with room, or clear it with: lmlab rm cache"
         ) from None
 
