@@ -54,6 +54,11 @@ class Text:
 
     text: str
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """As examples of every type have it."""
+        return (self.text,)
+
 
 @runtime_checkable
 class Source(Protocol):

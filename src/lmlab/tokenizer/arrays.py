@@ -97,12 +97,12 @@ def _map(path: Path, dtype: np.dtype[Any]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TrainingTexts:
-    """Read anew each time, rather than held."""
+    """Every text of every training example, read anew each time, rather than held."""
 
     source: Source
 
     def __iter__(self) -> Iterator[str]:
-        return (example.text for example in self.source.read("train"))
+        return (text for example in self.source.read("train") for text in example.texts)
 
 
 def _build(source: Source, trainer: Trainer, identity: dict[str, Any], folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 
 from lmlab.examples import Rows
 from lmlab.published import published
-from lmlab.tokenizer.arrays import Trainer, identity_of, key_of, meta_of
+from lmlab.tokenizer.arrays import Trainer, TrainingTexts, identity_of, key_of, meta_of
 from lmlab.tokenizer.trained import Trained, load
 from lmlab.tokenizer.words import num_words
 from lmlab.types import SPLITS, Mistake, Source, Split
@@ -67,16 +67,6 @@ def _rows(path: Path, split: Split) -> Rows:
     return Rows(**{one.name: np.load(path / f"{split}_{one.name}.npy", mmap_mode="r") for one in fields(Rows)})
 
 
-@dataclass(frozen=True)
-class TrainingTexts:
-    """Every text of every training example, read anew each time, rather than held."""
-
-    source: Source
-
-    def __iter__(self) -> Iterator[str]:
-        return (text for example in self.source.read("train") for text in example.texts)
-
-
 def _build(source: Source, trainer: Trainer, identity: dict[str, Any], folder: Path) -> None:
     tokenizer = trainer.train(TrainingTexts(source))
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -98,7 +88,10 @@ def _write(
 ) -> dict[str, int]:
     count = dict.fromkeys(("tokens", "bytes", "words", "characters", "documents"), 0)
     ids: list[np.ndarray] = []
-    text_lengths, row_lengths, labels, label_lengths = ([0][:0] for _ in range(4))
+    text_lengths: list[int] = []
+    row_lengths: list[int] = []
+    labels: list[int] = []
+    label_lengths: list[int] = []
     found = source.read(split)
     while examples := list(islice(found, TOGETHER)):
         texts = [text for example in examples for text in example.texts]
