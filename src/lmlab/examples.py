@@ -21,6 +21,25 @@ class Labelled:
     """One; where several may hold at once, any number."""
 
 
+@dataclass(frozen=True)
+class SourceTarget:
+    """A text, and what is to be written for it: its translation, its summary, the answer to it."""
+
+    source: str
+    targets: tuple[str, ...]
+    """Each of them is right: the first is learned, and what is written is held against all."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The source, then the targets."""
+        return (self.source, *self.targets)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+
 @no_type_check
 @dataclass(frozen=True)
 class Rows:

@@ -117,6 +117,10 @@ class Batch:
     """In evaluation: where in its split each target stands, integers as many as targets, from 0; None in training."""
     num_tokens: int | None = None
     """Of the whole step, for displays, where its targets are not its tokens."""
+    source: Tensor | None = None
+    """What an encoder reads, where inputs are what its decoder has written so far: ids [batch, source]."""
+    source_document: Tensor | None = None
+    """Integers [batch, source], as document."""
 
 
 # Words and their vectors.
