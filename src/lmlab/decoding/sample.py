@@ -15,7 +15,7 @@ from torch import Tensor
 from lmlab.types import Mistake
 
 Filter = Callable[[Tensor, Tensor], Tensor]
-"""Logits [batch, vocab] and the ids so far [batch, time] -> logits [batch, vocab]."""
+"""Logits [batch, vocab] and the ids so far [batch, time], -1 where there is padding -> logits [batch, vocab]."""
 
 
 Chooser = Callable[
@@ -107,8 +107,9 @@ def penalize_repetition(penalty: float) -> Filter:
         raise Mistake(f"repetition_penalty={penalty} is not above 0; set repetition_penalty to 1.2, or null")
 
     def penalize(logits: Tensor, previous: Tensor) -> Tensor:
-        seen = logits.gather(-1, previous)
-        return logits.scatter(-1, previous, torch.where(seen > 0, seen / penalty, seen * penalty))
+        ids = torch.where(previous < 0, previous[:, -1:], previous)  # padding stands before text: one more time the last
+        seen = logits.gather(-1, ids)
+        return logits.scatter(-1, ids, torch.where(seen > 0, seen / penalty, seen * penalty))
 
     return penalize
 
