@@ -5,8 +5,8 @@ from __future__ import annotations
 from jaxtyping import Int
 from torch import Tensor
 
-from lmlab.decoding.loop import Head, generate
-from lmlab.decoding.sample import chooser
+from lmlab.decoding.beam import search
+from lmlab.decoding.feed import Head
 from lmlab.types import Memory, SequenceModel
 
 
@@ -38,16 +38,18 @@ class Writer:
         longest: int,
     ) -> list[list[int]]:
         """Ids of what comes behind each prompt, without `eos`; prompts are padded on the left, and memory is of their rows."""
-        limit = self.max_tokens or longest
-        found = generate(
+        found = search(
             model,
             head,
             prompt_ids,
-            max_tokens=limit,
-            choose=chooser(temperature=0.0),
-            context_size=None,
+            num_beams=self.num_beams,
+            max_tokens=self.max_tokens or longest,
             eos=eos,
-            seed=0,
+            length_penalty=self.length_penalty,
+            no_repeat_ngram=self.no_repeat_ngram,
+            counts_prompt=False,
             memory=memory,
+            document=document,
         )
-        return [ids[: ids.index(eos)] if eos in ids else ids for ids in found.tolist()]
+        texts = ([*best.ids] for best, *_ in found)
+        return [ids[: ids.index(eos)] if eos in ids else ids for ids in texts]
