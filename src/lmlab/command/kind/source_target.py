@@ -74,6 +74,7 @@ class SourceTarget(Rows):
 
     def check(self, experiment: Experiment) -> None:
         super().check(experiment)
+        configuration.build(experiment.config, "decoding")
         if issubclass(configuration.class_of(experiment.config, "strategy"), Sharded):
             raise Mistake(
                 "a target cannot be written by weights in pieces, each rank writing another one; choose strategy=ddp"
