@@ -132,11 +132,11 @@ def test_a_prime_number_of_windows_is_evaluated_to_the_same_bits_on_any_number_o
     words = (*BASE, *still, "batch.seq_len=5")  # 62 and 61 tokens in windows of 5: 13 of them, the last a short one
     trials = [
         finished(home, f"still_{num}", *words, f"strategy={'ddp' if num > 1 else 'single'}", f"trainer.devices={num}")
-        for num in (1, 2, 4)
+        for num in (1, 4)
     ]
-    first, *others = [{key: one.summary[key] for key in one.summary if "/" in key} for one in trials]
+    first, other = [{key: one.summary[key] for key in one.summary if "/" in key} for one in trials]
     assert {"val/loss", "test/perplexity", "last/val/bits_per_byte"} <= first.keys()
-    assert others == [first, first]
+    assert other == first
     for split in ("val", "test"):
         assert evaluated(str(trials[-1].run), split, "best").items() <= first.items()
 
@@ -144,11 +144,10 @@ def test_a_prime_number_of_windows_is_evaluated_to_the_same_bits_on_any_number_o
 RESUMED = (*BASE, "trainer.max_steps=24", "checkpoint.every=6", "trainer.val_check_interval=8", "batch.seq_len=7")
 
 
-@pytest.mark.parametrize("num", [pytest.param(2, marks=pytest.mark.slow), 4])
-def test_ranks_killed_and_resumed_end_with_the_same_bits(home, num):
-    chosen = (*RESUMED, "model=lstm", "batch=streams", "strategy=ddp", f"trainer.devices={num}")
-    reference = finished(home, f"streams_{num}", *chosen)
-    one = trial(home, f"streams_killed_{num}", *chosen)
+def test_ranks_killed_and_resumed_end_with_the_same_bits(home):
+    chosen = (*RESUMED, "model=lstm", "batch=streams", "strategy=ddp", "trainer.devices=4")
+    reference = finished(home, "streams", *chosen)
+    one = trial(home, "streams_killed", *chosen)
     assert one.kill_when(lambda: one.step >= 15)
     assert until(lambda: not ranks_of(one)), "ranks outlive a killed parent"
     state = checkpoint.newest(one.run / "checkpoints")[1]["lmlab"]

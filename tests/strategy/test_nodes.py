@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from torch.distributed import TCPStore
 
+from lmlab import cli
 from lmlab.run.folder import RunFolder
 from lmlab.strategy import nodes
 from lmlab.strategy.nodes import Nodes, cause, meeting, place
@@ -141,8 +142,7 @@ def test_two_machines_are_two_devices(machines, tiny, tmp_path):
     codes, outputs = machines("batch.size=4", "optimizer=adamw")
     assert codes == [0, 0], outputs
     one = [f"output_dir={tmp_path}/one", "strategy=ddp", "trainer.devices=2", "optimizer=adamw", "batch.size=4"]
-    command = [sys.executable, "-m", "lmlab", "train", *tiny(*one, "trainer.precision=32-true")]
-    subprocess.run(command, check=True, capture_output=True)
+    assert cli.run(["train", *tiny(*one, "trainer.precision=32-true")]) == 0
     runs = [RunFolder(next((tmp_path / name).glob("*/*/run.json")).parent) for name in ("one", "two")]
     same = [{key: value for key, value in run.summary.items() if "/" in key or "sha" in key} for run in runs]
     assert same[0] == same[1]
