@@ -1,7 +1,6 @@
 """The same experiment on one rank and on several: the same figures, one folder, and an end of the whole when one rank ends."""
 
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -224,16 +223,13 @@ class Broken(Muon):
 
 def test_the_error_of_a_rank_is_shown_and_not_its_echo_in_the_others(home, monkeypatch):
     (home / "broken.py").write_text(BROKEN)
-    monkeypatch.syspath_prepend(home)
-    command = [sys.executable, "-m", "lmlab", "train", *torture.overrides(home, *RESUMED, *DDP)]
-    done = subprocess.run(
-        [*command, "optimizer._target_=broken.Broken", f"output_dir={home / 'broken'}"],
-        cwd=home, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1, done.stderr
-    assert "RuntimeError: this rank has an error of its own" in done.stderr
-    assert "lmlab: rank 1 failed: RuntimeError: this rank has an error of its own" in done.stderr
-    assert "closed by peer" not in done.stderr
+    monkeypatch.chdir(home)
+    one = trial(home, "broken", *RESUMED, *DDP, "optimizer._target_=broken.Broken")
+    code, said = one.finish(), one.output.read_text()
+    assert code == 1, said
+    assert "RuntimeError: this rank has an error of its own" in said
+    assert "lmlab: rank 1 failed: RuntimeError: this rank has an error of its own" in said
+    assert "closed by peer" not in said
 
 
 POISONED = """
@@ -254,7 +250,7 @@ class Poisoned(LanguageModeling):
             getattr(gradient, "to_local", lambda: gradient)().fill_(float("nan"))
     def on_train_end(self):
         found = fingerprint(self.trainer.strategy.lightning_module_state_dict())
-        Path(os.environ["WEIGHTS_OF"] + os.environ["RANK"]).write_text(found)
+        (Path(self.trainer.default_root_dir) / ("weights_" + os.environ["RANK"])).write_text(found)
 """
 
 
@@ -263,23 +259,17 @@ class Poisoned(LanguageModeling):
 def test_a_step_that_one_rank_alone_finds_bad_is_skipped_by_all(home, strategy, monkeypatch):
     """Step 4: the loss of one rank's share is not a number; step 6: the gradient that it has after all were averaged."""
     (home / "poisoned.py").write_text(POISONED)
-    monkeypatch.setenv("WEIGHTS_OF", str(home / f"poisoned_{strategy}_"))
-    one = trial(
-        home, f"poisoned_{strategy}", *RESUMED, "trainer.max_steps=8", f"strategy={strategy}", "trainer.devices=2"
-    )
-    words = ("guard.on_nan=skip", "task._target_=poisoned.Poisoned", f"output_dir={one.folder}")
-    done = subprocess.run(
-        [sys.executable, "-m", "lmlab", "train", *one.overrides, *words],
-        cwd=home, capture_output=True, text=True, check=False, timeout=200,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    for said in (done.stderr, (one.run / "ranks" / "1.txt").read_text()):
+    monkeypatch.chdir(home)
+    ranks = (*RESUMED, "trainer.max_steps=8", f"strategy={strategy}", "trainer.devices=2")
+    one = trial(home, f"poisoned_{strategy}", *ranks, "guard.on_nan=skip", "task._target_=poisoned.Poisoned")
+    assert one.finish() == 0, one.output.read_text()
+    for said in (one.output.read_text(), (one.run / "ranks" / "1.txt").read_text()):
         skipped = [
             line.split(" is skipped")[0].split("step ")[1] for line in said.splitlines() if " is skipped" in line
         ]
         assert skipped == ["4", "6"], said
     assert one.summary["step"] == 8
-    weights = {path.read_text() for path in home.glob(f"poisoned_{strategy}_*") if path.is_file()}
+    weights = {path.read_text() for path in one.run.glob("weights_*")}
     assert weights == {RunFolder(one.run).summary["weights_sha256"]}
 
 
