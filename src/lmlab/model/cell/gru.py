@@ -5,6 +5,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lmlab.model.cell.fused import fused, zeros
+from lmlab.model.cell.gru_steps import GruSteps
+from lmlab.model.cell.uncompiled import uncompiled
 
 
 class Gru(nn.Module):
@@ -18,4 +20,15 @@ class Gru(nn.Module):
         self, inputs: Float[Tensor, "batch time input_dim"], state: tuple[Tensor, ...] | None
     ) -> tuple[Float[Tensor, "batch time dim"], tuple[Tensor, ...]]:
         before = zeros(inputs, dim=self.gru.hidden_size, parts=1) if state is None else state
+        if inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            return self._by_steps(inputs, before[0])
         return fused(torch.gru, self.gru, inputs, before)
+
+    @uncompiled
+    def _by_steps(
+        self, inputs: Float[Tensor, "batch time input_dim"], hidden: Float[Tensor, "batch dim"]
+    ) -> tuple[Float[Tensor, "batch time dim"], tuple[Tensor, ...]]:
+        input_weight, weight, input_bias, bias = self.gru.all_weights[0]
+        driven = nn.functional.linear(inputs.transpose(0, 1), input_weight, input_bias)
+        states = GruSteps.apply(driven, hidden, weight, bias).to(torch.promote_types(hidden.dtype, driven.dtype))
+        return states.transpose(0, 1), (states[-1],)
