@@ -1,12 +1,12 @@
-"""A gated recurrent unit's loop over time with its gradients by hand, in nn.GRU's order of gates r, z, n.
+"""The loop over time of a gated recurrent unit, its gradients by hand, in nn.GRU's order of gates r, z, n.
 
     r_t, z_t = sigmoid(driven_t + U h_(t-1) + b)
     m_t = U h_(t-1) + b
     n_t = tanh(driven_t + r_t * m_t)
     h_t = n_t + z_t * (h_(t-1) - n_t)
 
-Torch's kernel for a CPU rounds U, and its gradient, at every step of autocast. Here U is rounded once in each direction,
-and its gradient is one product over all steps.
+U is rounded to autocast's type once in each direction, and its gradient is one product over all steps; torch's kernel for
+a CPU rounds both at every step where Lightning has switched autocast's cache off. No second derivatives.
 """
 
 from typing import Any
@@ -20,10 +20,7 @@ sigmoid_backward, tanh_backward = torch.ops.aten.sigmoid_backward, torch.ops.ate
 
 
 class GruSteps(torch.autograd.Function):
-    """driven [time, batch, gates], hidden [batch, dim], weight [gates, dim], bias -> states [time, batch, dim].
-
-    Products are made in driven's type, all else in weight's; states have weight's.
-    """
+    """Driven steps, first state, U and b -> states in U's type; products are made in that of the driven steps."""
 
     @staticmethod
     def forward(
@@ -33,50 +30,52 @@ class GruSteps(torch.autograd.Function):
         weight: Float[Tensor, "gates dim"],
         bias: Float[Tensor, " gates"],
     ) -> Float[Tensor, "time batch dim"]:
-        dim = weight.shape[1]
-        before, rounded = hidden.to(weight.dtype), weight.to(driven.dtype).T
-        gates = torch.add(driven, bias)
-        gates[..., 2 * dim :] = bias[2 * dim :]
+        dim, rounded = weight.shape[1], weight.to(driven.dtype).T
+        gates = driven.to(weight.dtype, copy=True).add_(bias)
+        opening, recurrent = gates.split([2 * dim, dim], dim=2)
+        recurrent.copy_(bias[2 * dim :])
         new = driven[..., 2 * dim :].to(weight.dtype, copy=True)
-        states = torch.empty_like(new)
-        product = driven.new_empty(driven.shape[1:])
-        for gate, fresh, state in zip(gates.unbind(), new.unbind(), states.unbind(), strict=True):
-            torch.mm(before.to(driven.dtype), rounded, out=product)
-            gate.add_(product)
-            reset, update, recurrent = gate.split(dim, dim=1)
-            gate[:, : 2 * dim].sigmoid_()
-            fresh.addcmul_(reset, recurrent).tanh_()
-            before = torch.lerp(fresh, before, update, out=state)
+        states, before = torch.empty_like(new), hidden.to(weight.dtype)
+        parts = (gates, opening, *opening.chunk(2, dim=2), recurrent, new, states)
+        for gate, opens, r, z, m, n, state in zip(*map(torch.unbind, parts), strict=True):
+            gate.add_(torch.mm(before.to(driven.dtype), rounded))
+            opens.sigmoid_()
+            n.addcmul_(r, m).tanh_()
+            before = torch.lerp(n, before, z, out=state)
         ctx.save_for_backward(hidden, weight, gates, new, states)
-        ctx.type = driven.dtype
+        ctx.dtype = driven.dtype
         return states
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Float[Tensor, "time batch dim"]) -> tuple[Tensor, ...]:
         hidden, weight, gates, new, states = ctx.saved_tensors
-        before = torch.cat((hidden[None].to(weight.dtype), states[:-1]))
-        reset, update, recurrent = gates.chunk(3, dim=2)
-        # what each gate's argument changes h_t by
-        by_new = tanh_backward(1 - update, new)
-        slopes = torch.empty_like(gates).unflatten(2, (3, -1))
-        by_reset, by_update, by_recurrent = slopes.unbind(2)
-        torch.mul(by_new, reset, out=by_recurrent)
-        sigmoid_backward(by_new * recurrent, reset, grad_input=by_reset)
-        sigmoid_backward(before - new, update, grad_input=by_update)
+        before = torch.cat((hidden.to(weight.dtype)[None], states[:-1]))
+        slopes, by_new = _slopes(gates, new, before)
+        changes = torch.cat((torch.zeros_like(before[:1]), gradient))  # of the first state and all after it
+        errors = torch.empty_like(gates, dtype=ctx.dtype)
+        by_bias, rounded = torch.zeros_like(slopes[0]), weight.to(ctx.dtype)
+        parts = (errors, slopes, gates.chunk(3, dim=2)[1], changes[1:], changes[:-1])
+        for error, slope, z, change, earlier in zip(*(reversed(part.unbind()) for part in parts), strict=True):
+            exact = slope * change[:, None]
+            by_bias += exact
+            error.copy_(exact.flatten(1))
+            earlier.addcmul_(change, z).add_(torch.mm(error, rounded))
+        by_weight = errors.flatten(0, 1).T @ before.to(ctx.dtype).flatten(0, 1)
+        errors[..., 2 * weight.shape[1] :] = by_new.mul_(changes[1:])
+        return errors, changes[0].to(hidden.dtype), by_weight.to(weight.dtype), by_bias.sum(0).flatten()
 
-        flow = torch.cat((torch.zeros_like(hidden, dtype=weight.dtype)[None], gradients[0]))
-        errors = gates.new_empty(gates.shape, dtype=ctx.type)
-        rounded, product = weight.to(ctx.type), hidden.new_empty(hidden.shape, dtype=ctx.type)
-        into = flow.unbind()
-        for time in reversed(range(len(gates))):
-            error = errors[time]
-            error.view_as(slopes[time]).copy_(slopes[time] * into[time + 1][:, None])
-            torch.mm(error, rounded, out=product)
-            into[time].addcmul_(into[time + 1], update[time]).add_(product)
-        flat = errors.flatten(0, 1)
-        by_weight = (flat.T @ before.to(ctx.type).flatten(0, 1)).to(weight.dtype)
-        by_bias = flat.sum(0, dtype=weight.dtype)
-        torch.mul(flow[1:], by_new, out=by_new)
-        errors[..., 2 * weight.shape[1]:] = by_new
-        return errors, flow[0].to(hidden.dtype), by_weight, by_bias
+
+def _slopes(
+    gates: Float[Tensor, "time batch gates"],
+    new: Float[Tensor, "time batch dim"],
+    before: Float[Tensor, "time batch dim"],
+) -> tuple[Float[Tensor, "time batch 3 dim"], Float[Tensor, "time batch dim"]]:
+    """What h_t changes by with the recurrent part of each gate's argument, and with all of n_t's."""
+    reset, update, recurrent = gates.chunk(3, dim=2)
+    slopes = gates.new_empty(*gates.shape[:2], 3, new.shape[2])
+    by_new = tanh_backward(1 - update, new)
+    sigmoid_backward(by_new * recurrent, reset, grad_input=slopes[:, :, 0])
+    sigmoid_backward(before - new, update, grad_input=slopes[:, :, 1])
+    torch.mul(by_new, reset, out=slopes[:, :, 2])
+    return slopes, by_new
