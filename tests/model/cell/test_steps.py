@@ -8,7 +8,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from lmlab.model.cell import gru, rnn
-from lmlab.model.cell.fused import fused
+from lmlab.model.cell.fused import fused, zeros
 from lmlab.model.cell.gru import Gru
 from lmlab.model.cell.gru_steps import GruSteps
 from lmlab.model.cell.rnn import Rnn
@@ -17,19 +17,19 @@ from lmlab.model.cell.rnn_steps import RnnSteps
 NAMES = ("gru", "tanh", "relu", "sigmoid")
 
 
-def made(name, *, input_dim=3, dim=4):
-    torch.manual_seed(0)
+def made(name, *, input_dim=3, dim=4, seed=0):
+    torch.manual_seed(seed)
     cell = Gru if name == "gru" else lambda **sizes: Rnn(**sizes, nonlinearity=name)
     return cell(input_dim=input_dim, dim=dim)
 
 
 def kernel(cell, inputs, state):
     """What torch makes of it."""
-    before = (inputs.new_zeros(inputs.shape[0], 4),) if state is None else state
     module = cell.gru if isinstance(cell, Gru) else cell.rnn
-    if isinstance(cell, Rnn) and cell.kernel is None:
-        return by_formula(module, inputs, before[0])
-    return fused(torch.gru if isinstance(cell, Gru) else cell.kernel, module, inputs, before)
+    before = zeros(inputs, dim=module.hidden_size, parts=1) if state is None else state
+    if isinstance(cell, Gru):
+        return fused(torch.gru, module, inputs, before)
+    return by_formula(module, inputs, before[0]) if cell.kernel is None else fused(cell.kernel, module, inputs, before)
 
 
 def by_formula(module, inputs, hidden):
@@ -49,14 +49,14 @@ def passed(function, cell, inputs, state, *, autocast=False):
         states, (last,) = function(cell, inputs, state)
     weight = torch.randn(states.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     ((states * weight).sum() + (last * weight[:, 0]).sum()).backward()
-    found = {"states": states, "last": last, "inputs": inputs.grad}
+    found = {"states": states.detach(), "last": last.detach(), "inputs": inputs.grad}
     found |= {} if state is None else {"state": state[0].grad}
     return found | {key: parameter.grad for key, parameter in cell.named_parameters()}
 
 
 def by_steps(cell, inputs, state):
-    hidden = inputs.new_zeros(inputs.shape[0], 4) if state is None else state[0]
-    return cell._by_steps(inputs, hidden)
+    before = zeros(inputs, dim=4, parts=1) if state is None else state
+    return cell._by_steps(inputs, before[0])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
@@ -80,23 +80,23 @@ def test_gradients_are_those_of_finite_differences(name):
     assert torch.autograd.gradcheck(lambda *given: steps.apply(*given, *more), tensors)
 
 
-@pytest.mark.parametrize("name", ["gru", "tanh", "relu"])
-def test_autocast_is_at_least_as_exact_as_the_kernels(name):
-    """Each gradient's distance from float64, over several cells; that of the states also."""
-    ours, theirs = {}, {}
-    for seed in range(8):
-        torch.manual_seed(seed)
-        cell = made(name, input_dim=16, dim=4)
-        for parameter in cell.parameters():
-            nn.init.uniform_(parameter, -0.5, 0.5)
-        inputs, state = torch.randn(4, 32, 16), (torch.randn(4, 4),)
+@pytest.mark.parametrize("name", NAMES)
+def test_autocast_is_nearer_to_float64_than_the_kernel(name):
+    """States and all gradients, by the mean over a few cells of their relative distance."""
+    errors = {}
+    for seed in range(4):
+        cell = made(name, input_dim=24, dim=40, seed=seed)
+        if name == "relu":
+            cell.rnn.bias_ih_l0.data.fill_(3)  # no unit near 0, where a rounding switches its gradient off
+            cell.rnn.weight_hh_l0.data.mul_(0.2)
+        inputs, state = torch.randn(8, 64, 24), (torch.rand(8, 40),)
         exact = passed(kernel, copy.deepcopy(cell).double(), inputs.double(), (state[0].double(),))
-        for errors, function in ((ours, type(cell).__call__), (theirs, kernel)):
+        for who, function in (("ours", type(cell).__call__), ("kernel", kernel)):
             for key, value in passed(function, cell, inputs, state, autocast=True).items():
                 error = (value.double() - exact[key]).norm() / exact[key].norm()
-                errors[key] = errors.get(key, 0.0) + float(error) / 8
-    assert max(ours.values()) < 0.05
-    assert {key: error for key, error in ours.items() if error > theirs[key]} == {}
+                errors[key, who] = errors.get((key, who), 0.0) + error.item() / 4
+    assert max(errors.values()) < 0.02
+    assert {key: error for (key, who), error in errors.items() if who == "ours" and error > errors[key, "kernel"]} == {}
 
 
 @pytest.mark.parametrize("state_dtype", [None, torch.float32, torch.bfloat16])
@@ -129,10 +129,10 @@ def test_casts_of_the_recurrent_weight_do_not_grow_with_time(name):
     def casts(time):
         with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as found:
             passed(type(cell).__call__, cell, torch.randn(2, time, 3), None, autocast=True)
-        shape = [cell.get_parameter(key).shape for key, _ in cell.named_parameters() if "weight_hh" in key][0]
+        shape = next(parameter.shape for key, parameter in cell.named_parameters() if "weight_hh" in key)
         return sum(event.name == "aten::_to_copy" and event.input_shapes[0] == list(shape) for event in found.events())
 
-    cell = made(name, dim=7) if name == "sigmoid" else made(name)
+    cell = made(name, dim=7)
     assert casts(13) == casts(3)
 
 
