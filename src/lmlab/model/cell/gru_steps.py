@@ -32,7 +32,7 @@ class GruSteps(torch.autograd.Function):
     ) -> Float[Tensor, "time batch dim"]:
         dim, rounded = weight.shape[1], weight.to(driven.dtype).T
         gates = driven.to(weight.dtype, copy=True).add_(bias)
-        opening, recurrent = gates.split([2 * dim, dim], dim=2)
+        opening, recurrent = gates[..., : 2 * dim], gates[..., 2 * dim :]
         recurrent.copy_(bias[2 * dim :])
         new = driven[..., 2 * dim :].to(weight.dtype, copy=True)
         states, before = torch.empty_like(new), hidden.to(weight.dtype)
@@ -47,23 +47,20 @@ class GruSteps(torch.autograd.Function):
         return states
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Float[Tensor, "time batch dim"]) -> tuple[Tensor, ...]:
         hidden, weight, gates, new, states = ctx.saved_tensors
         before = torch.cat((hidden.to(weight.dtype)[None], states[:-1]))
-        slopes, by_new = _slopes(gates, new, before)
-        changes = torch.cat((torch.zeros_like(before[:1]), gradient))  # of the first state and all after it
-        errors = torch.empty_like(gates, dtype=ctx.dtype)
-        by_bias, rounded = torch.zeros_like(slopes[0]), weight.to(ctx.dtype)
-        parts = (errors, slopes, gates.chunk(3, dim=2)[1], changes[1:], changes[:-1])
-        for error, slope, z, change, earlier in zip(*(reversed(part.unbind()) for part in parts), strict=True):
-            exact = slope * change[:, None]
-            by_bias += exact
-            error.copy_(exact.flatten(1))
-            earlier.addcmul_(change, z).add_(torch.mm(error, rounded))
-        by_weight = errors.flatten(0, 1).T @ before.to(ctx.dtype).flatten(0, 1)
-        errors[..., 2 * weight.shape[1] :] = by_new.mul_(changes[1:])
-        return errors, changes[0].to(hidden.dtype), by_weight.to(weight.dtype), by_bias.sum(0).flatten()
+        errors, by_new = _slopes(gates, new, before)
+        changes, rounded = torch.cat((torch.zeros_like(before[:1]), gradient)), weight.to(ctx.dtype)
+        parts = (errors, gates.chunk(3, dim=2)[1], changes[1:], changes[:-1])
+        for error, z, change, earlier in zip(*(reversed(part.unbind()) for part in parts), strict=True):
+            error.mul_(change[:, None])
+            earlier.addcmul_(change, z).add_(torch.mm(error.flatten(1).to(ctx.dtype), rounded))
+        by_weight = errors.flatten(2).flatten(0, 1).T @ before.flatten(0, 1)
+        by_bias = errors.sum((0, 1)).flatten()
+        errors[:, :, 2] = by_new.mul_(changes[1:])
+        return errors.flatten(2).to(ctx.dtype), changes[0].to(hidden.dtype), by_weight, by_bias
 
 
 def _slopes(

@@ -36,7 +36,7 @@ class RnnSteps(torch.autograd.Function):
         return states
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Float[Tensor, "time batch dim"]) -> tuple[Tensor | None, ...]:
         hidden, weight, states = ctx.saved_tensors
         rounded, slopes = weight.to(ctx.dtype), SLOPES[ctx.nonlinearity](states)
@@ -45,7 +45,5 @@ class RnnSteps(torch.autograd.Function):
             *(reversed(x.unbind()) for x in (errors[1:], slopes, errors[:-1])), strict=True
         ):
             earlier.add_(torch.mm(error.mul_(slope).to(ctx.dtype), rounded))
-        by_driven, before = errors[1:].to(ctx.dtype), torch.cat((hidden.to(ctx.dtype)[None], states[:-1].to(ctx.dtype)))
-        by_weight = by_driven.flatten(0, 1).T @ before.flatten(0, 1)
-        by_bias = errors[1:].sum((0, 1))
-        return by_driven, errors[0].to(hidden.dtype), by_weight.to(weight.dtype), by_bias, None
+        by_weight = errors[1:].flatten(0, 1).T @ torch.cat((hidden.to(weight.dtype)[None], states[:-1])).flatten(0, 1)
+        return errors[1:].to(ctx.dtype), errors[0].to(hidden.dtype), by_weight, errors[1:].sum((0, 1)), None
