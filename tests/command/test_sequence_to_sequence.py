@@ -47,6 +47,19 @@ def test_evaluate_gives_the_figures_of_the_summary(run, capsys):
     assert float(found["test/chrf"]) == pytest.approx(run.summary["test/chrf"], abs=1e-4)
 
 
+def test_predict_writes_for_a_text_and_for_each_line_of_a_file(run, tmp_path, capsys):
+    assert cli.run(["predict", str(run.path), "text=1 May 1999"]) == 0
+    alone = capsys.readouterr().out
+    lines = tmp_path / "lines.txt"
+    lines.write_text("1 May 1999\n\nsome much longer line than the first\r\n")
+    assert cli.run(["predict", str(run.path), f"path={lines}"]) == 0
+    found = capsys.readouterr().out.splitlines()
+    assert len(found) == 2
+    assert found[0] == alone.rstrip("\n")
+    assert cli.run(["predict", str(run.path), "text=a", "second=b"]) == 2
+    assert "second= is for pairs of texts" in capsys.readouterr().err
+
+
 def test_beams_write_at_least_as_likely_texts(run, tmp_path):
     """The same model with four beams: another run, since what is written is another."""
     assert (
