@@ -35,14 +35,16 @@ def chooser(
     repetition_penalty: float | None = None,
     no_repeat_ngram: int | None = None,
     eos: int | None = None,
+    begin: int = 0,
 ) -> Chooser:
     """From what a user sets: penalty and n-grams, then temperature, top-k, top-p and min-p; temperature 0 is greedy.
 
     Args:
         eos: what ends a text, which no n-gram forbids.
+        begin: the column from which n-grams count.
     """
     filters: list[Filter] = [] if repetition_penalty is None else [penalize_repetition(repetition_penalty)]
-    filters += [] if no_repeat_ngram is None else [forbid_repeated(no_repeat_ngram, eos=eos)]
+    filters += [] if no_repeat_ngram is None else [forbid_repeated(no_repeat_ngram, eos=eos, begin=begin)]
     if temperature == 0:
         return greedy(*filters)
     filters.append(scale(temperature))
@@ -129,7 +131,9 @@ def penalize_repetition(penalty: float) -> Filter:
         raise Mistake(f"repetition_penalty={penalty} is not above 0; set repetition_penalty to 1.2, or null")
 
     def penalize(logits: Tensor, previous: Tensor) -> Tensor:
-        ids = torch.where(previous < 0, previous[:, -1:], previous)  # padding stands before text: one more time the last
+        ids = torch.where(
+            previous < 0, previous[:, -1:], previous
+        )  # padding stands before text: one more time the last
         seen = logits.gather(-1, ids)
         return logits.scatter(-1, ids, torch.where(seen > 0, seen / penalty, seen * penalty))
 
@@ -144,7 +148,9 @@ def forbid_repeated(size: int, *, eos: int | None = None, begin: int = 0) -> Fil
         begin: the column from which n-grams count; 0 counts those of the prompt.
     """
     if size < 1:
-        raise Mistake(f"no_repeat_ngram={size} is no length; set no_repeat_ngram to 3, say, or to null for any repetition")
+        raise Mistake(
+            f"no_repeat_ngram={size} is no length; set no_repeat_ngram to 3, say, or to null for any repetition"
+        )
 
     def forbid(logits: Tensor, previous: Tensor) -> Tensor:
         text, vocab = previous[:, begin:], logits.shape[-1]
