@@ -1,5 +1,6 @@
 """From a command line to a checked, composed configuration, and from there to objects; every mistake in one sentence."""
 
+import copy
 import difflib
 import inspect
 import re
@@ -12,11 +13,14 @@ from typing import Any
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult
 from hydra.utils import get_class, get_object, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -112,11 +116,32 @@ def entered() -> Iterator[None]:
     search_path = loader.get_search_path()
     for folder in reversed(folders[:-1]):
         search_path.prepend(provider="lmlab", path=f"file://{folder}")
-    loader.repository.initialize_sources(search_path)
+    loader.repository = Files(search_path)
     try:
         yield
     finally:
         GlobalHydra.instance().clear()
+
+
+class Files(ConfigRepository):
+    """Where Hydra finds its pages; a file that stays what it is is read once by a process, which is half of composing."""
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        source = self._find_object_source(config_path, ObjectType.CONFIG)
+        if source is None or source.scheme() != "file":
+            return super().load_config(config_path)
+        path = Path(source.path, f"{config_path.removesuffix('.yaml')}.yaml")
+        state = path.stat()
+        key = (source.provider, path, state.st_mtime_ns, state.st_size, state.st_ino)
+        if key not in _READ:
+            _READ[key] = super().load_config(config_path)
+        found = copy.copy(_READ[key])
+        if found is not None:
+            found.config = copy.deepcopy(found.config)  # what is composed takes its nodes over and changes them
+        return found
+
+
+_READ: dict[tuple[object, ...], ConfigResult | None] = {}
 
 
 def _composed(config_name: str, overrides: Sequence[Override], with_hydra: bool = False) -> DictConfig:
