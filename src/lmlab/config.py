@@ -1,6 +1,5 @@
 """From a command line to a checked, composed configuration, and from there to objects; every mistake in one sentence."""
 
-import copy
 import difflib
 import inspect
 import re
@@ -13,18 +12,15 @@ from typing import Any
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
-from hydra._internal.config_repository import ConfigRepository
-from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from hydra.plugins.config_source import ConfigResult
 from hydra.utils import get_class, get_object, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from lmlab.composition import Files, without_hydra
 from lmlab.tree import group_of, groups, is_optional, names, parents_of, places, roots
 from lmlab.types import Mistake
 
@@ -123,27 +119,6 @@ def entered() -> Iterator[None]:
         GlobalHydra.instance().clear()
 
 
-class Files(ConfigRepository):
-    """Where Hydra finds its pages; a file that stays what it is is read once by a process, which is half of composing."""
-
-    def load_config(self, config_path: str) -> ConfigResult | None:
-        source = self._find_object_source(config_path, ObjectType.CONFIG)
-        if source is None or source.scheme() != "file":
-            return super().load_config(config_path)
-        path = Path(source.path, f"{config_path.removesuffix('.yaml')}.yaml")
-        state = path.stat()
-        key = (source.provider, path, state.st_mtime_ns, state.st_size, state.st_ino)
-        if key not in _READ:
-            _READ[key] = super().load_config(config_path)
-        found = copy.copy(_READ[key])
-        if found is not None:
-            found.config = copy.deepcopy(found.config)  # what is composed takes its nodes over and changes them
-        return found
-
-
-_READ: dict[tuple[object, ...], ConfigResult | None] = {}
-
-
 def _composed(config_name: str, overrides: Sequence[Override], with_hydra: bool = False) -> DictConfig:
     try:
         if with_hydra or any(override.is_hydra_override() for override in overrides):
@@ -158,23 +133,6 @@ def _composed(config_name: str, overrides: Sequence[Override], with_hydra: bool 
         if place := re.search(r"Could not override '([^']+)'", str(error)):
             raise Mistake(_without_place(as_typed(place[1]), config_name)) from error
         raise Mistake(one_line(error)) from error
-
-
-def without_hydra(config_name: str | None, overrides: Sequence[Override]) -> DictConfig:
-    """What hydra.compose returns, without Hydra's own node, which it composes as well, throws away and has no switch for.
-
-    An experiment takes half the time.
-    """
-    loader: Any = GlobalHydra.instance().config_loader()
-    _, repository = loader._parse_overrides_and_create_caching_repo(config_name, [])  # knows a page's own search path
-    chosen = create_defaults_list(
-        repo=repository, config_name=config_name, overrides_list=[*overrides], prepend_hydra=False, skip_missing=False
-    )
-    composed: DictConfig = loader._compose_config_from_defaults_list(defaults=chosen.defaults, repo=repository)
-    composed.pop("hydra", None)  # a page may have settings of it
-    OmegaConf.set_struct(composed, True)
-    loader._apply_overrides_to_config(chosen.config_overrides, composed)
-    return composed
 
 
 def option(group: str, name: str) -> Any:
