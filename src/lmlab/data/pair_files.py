@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from lmlab.data.example_files import ExampleFiles
 from lmlab.data.form import Form
 from lmlab.data.pair_rows import PairRows
-from lmlab.data.pairs import Pairs
 from lmlab.data.published import Names, Published
 from lmlab.examples import SourceTarget
 from lmlab.types import Mistake, Split
@@ -56,7 +56,7 @@ class PairFiles:
         )
         rows.check()
         found = published.find(root, files, stand_ins)
-        self._pairs = Pairs(
+        self._files: ExampleFiles[SourceTarget] = ExampleFiles(
             {
                 cast(Split, part): [replace(rows, path=path, **differing.get(path.name, {})) for path in paths]
                 for part, paths in found.items()
@@ -67,7 +67,7 @@ class PairFiles:
         )
 
     def fingerprint(self) -> str:
-        return self._pairs.fingerprint()
+        return self._files.fingerprint()
 
     def read(self, split: Split) -> Iterator[SourceTarget]:
-        return self._pairs.read(split)
+        return self._files.read(split)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lmlab.data.example_files import ExampleFiles
 from lmlab.data.find import find_files
 from lmlab.data.form import SUFFIXES, Form
 from lmlab.data.pair_rows import PairRows
-from lmlab.data.pairs import Pairs
 from lmlab.examples import SourceTarget
 from lmlab.types import Mistake, Split
 
@@ -55,7 +55,7 @@ class PairTable:
         if not train:
             raise Mistake(f"data.path={path} has no files but those of validation and test; set data.path to others")
         files: dict[Split, list[Path]] = {"train": train, **others}
-        self._pairs = Pairs(
+        self._files: ExampleFiles[SourceTarget] = ExampleFiles(
             {part: [replace(rows, path=file) for file in own] for part, own in files.items()},
             split=split,
             on_error=on_error,
@@ -63,7 +63,7 @@ class PairTable:
         )
 
     def fingerprint(self) -> str:
-        return self._pairs.fingerprint()
+        return self._files.fingerprint()
 
     def read(self, split: Split) -> Iterator[SourceTarget]:
-        return self._pairs.read(split)
+        return self._files.read(split)

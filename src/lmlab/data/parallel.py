@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lmlab.data.example_files import ExampleFiles
 from lmlab.data.find import find_files
 from lmlab.data.line_files import LineFiles
-from lmlab.data.pairs import Pairs
 from lmlab.examples import SourceTarget
 from lmlab.types import Mistake, Split
 
@@ -40,9 +40,9 @@ class Parallel:
             "val": ("val_", val_source_path, val_target_path),
             "test": ("test_", test_source_path, test_target_path),
         }
-        self._pairs = Pairs(
+        self._files: ExampleFiles[SourceTarget] = ExampleFiles(
             {
-                part: [_files(prefix, source, target, encoding)]
+                part: [_line_files(prefix, source, target, encoding)]
                 for part, (prefix, source, target) in wanted.items()
                 if source or target
             },
@@ -52,13 +52,13 @@ class Parallel:
         )
 
     def fingerprint(self) -> str:
-        return self._pairs.fingerprint()
+        return self._files.fingerprint()
 
     def read(self, split: Split) -> Iterator[SourceTarget]:
-        return self._pairs.read(split)
+        return self._files.read(split)
 
 
-def _files(prefix: str, source: str | None, target: str | None, encoding: str) -> LineFiles:
+def _line_files(prefix: str, source: str | None, target: str | None, encoding: str) -> LineFiles:
     """The file of sources with those of targets that belong to it."""
     keys = (f"data.{prefix}source_path", f"data.{prefix}target_path")
     if not source or not target:

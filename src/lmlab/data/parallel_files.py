@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from lmlab.data.example_files import ExampleFiles
 from lmlab.data.line_files import LineFiles
-from lmlab.data.pairs import Pairs
 from lmlab.data.published import Published
 from lmlab.examples import SourceTarget
 from lmlab.types import Mistake, Split
@@ -48,7 +48,7 @@ class ParallelFiles:
             for part, words in parts.items()
         }
         found = published.find(root, names)
-        self._pairs = Pairs(
+        self._files: ExampleFiles[SourceTarget] = ExampleFiles(
             {cast(Split, part): [LineFiles(paths[0], paths[1:], encoding)] for part, paths in found.items()},
             split=split,
             on_error=on_error,
@@ -56,7 +56,7 @@ class ParallelFiles:
         )
 
     def fingerprint(self) -> str:
-        return self._pairs.fingerprint()
+        return self._files.fingerprint()
 
     def read(self, split: Split) -> Iterator[SourceTarget]:
-        return self._pairs.read(split)
+        return self._files.read(split)
