@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -18,6 +18,7 @@ from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
 from lmlab.task.language_modeling import LanguageModeling
+from lmlab.task.tagging import Tagging
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
 from lmlab.tree import groups
@@ -25,6 +26,7 @@ from lmlab.types import Mistake
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
+    from lmlab.command.load import Loaded
     from lmlab.run.folder import RunFolder
     from lmlab.tokenizer.trained import Trained
 
@@ -94,6 +96,14 @@ class Kind(Protocol):
         """Writes what else is left of a finished run."""
 
 
+@runtime_checkable
+class Answers(Protocol):
+    """A kind whose models say something of a text."""
+
+    def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
+        """The lines that `lmlab predict` prints; options are those of conf/predict.yaml."""
+
+
 def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Plan:
     """How a task with gradients is trained."""
     config = experiment.config
@@ -110,10 +120,16 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
     from lmlab.command.kind.labelled import Labelled
+    from lmlab.command.kind.tagged import Tagged
     from lmlab.command.kind.tokens import Tokens
     from lmlab.command.kind.words import Words
 
-    kinds: dict[type, type[Kind]] = {LanguageModeling: Tokens, WordEmbedding: Words, Classification: Labelled}
+    kinds: dict[type, type[Kind]] = {
+        LanguageModeling: Tokens,
+        WordEmbedding: Words,
+        Classification: Labelled,
+        Tagging: Tagged,
+    }
     task = configuration.class_of(config, "task")
     return next((kind for one, kind in kinds.items() if issubclass(task, one)), Tokens)()
 
