@@ -76,7 +76,9 @@ class Tagged(Rows):
             raise Mistake(f"the training split has only the tag {', '.join(arrays.labels)!r}; nothing can be told apart")
 
     def measured(self, experiment: Experiment) -> list[str]:
-        return [f"val/{name}" for name in self.metric(experiment)("val").compute()]
+        metric, one = self.metric(experiment)("val"), torch.zeros(1, dtype=torch.long)
+        metric.update(torch.zeros(()), one, one, one)
+        return [f"val/{name}" for name in metric.compute()]
 
     def announce(self, experiment: Experiment) -> None:
         from lmlab.command.backends import announce
