@@ -8,7 +8,7 @@ from typing import NamedTuple
 OUTSIDE = "O"
 
 SCHEMES = ("iob1", "iob2", "iobes")
-"""iob1: B- only where a span follows one of its kind without a gap; iob2: at the start of each; iobes: E- at the end, S- alone."""
+"""iob1: B- only where a span follows one of its kind at once; iob2: at the start of each; iobes: E- at the end, S- alone."""
 
 PREFIXES = ("B", "I", "E", "S")
 

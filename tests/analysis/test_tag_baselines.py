@@ -23,5 +23,8 @@ def test_words_have_their_most_frequent_tag_and_unknown_ones_that_of_all():
 def test_of_tags_of_spans_f1_is_told_as_well():
     train = [tagged("Ann/B-PER ran/O"), tagged("we/O ran/O")]
     found = tag_baselines(train, [tagged("Ann/B-PER Lee/I-PER"), tagged("Ann/B-PER ran/O")])
-    assert found["most frequent tag of each word"] == {"accuracy": pytest.approx(3 / 4), "span_f1": pytest.approx(1 / 2)}
+    assert found["most frequent tag of each word"] == {
+        "accuracy": pytest.approx(3 / 4),
+        "span_f1": pytest.approx(1 / 2),
+    }
     assert found["most frequent tag"]["span_f1"] == 0

@@ -114,7 +114,9 @@ def test_what_does_not_fit_is_refused_before_a_run_is_made(columns, tmp_path, wo
     assert not [*tmp_path.glob("*/*")]
 
 
-@pytest.mark.parametrize("chosen", ["tokenizer=char", "tokenizer=byte", "model=cnn", "model=transformer", "optimizer=muon"])
+@pytest.mark.parametrize(
+    "chosen", ["tokenizer=char", "tokenizer=byte", "model=cnn", "model=transformer", "optimizer=muon"]
+)
 def test_what_is_chosen_instead_of_a_default_takes_its_own_keys(columns, tmp_path, chosen, capsys):
     words = [word for word in SMALL if not word.startswith((chosen.split("=")[0], "batch.seq_len"))]
     words += ["model.attention.num_heads=2", "model.dim=16"] if chosen == "model=transformer" else []
@@ -123,7 +125,13 @@ def test_what_is_chosen_instead_of_a_default_takes_its_own_keys(columns, tmp_pat
 
 
 def test_killed_and_resumed_it_ends_with_the_same_bits(columns, tmp_path):
-    chosen = [*SMALL, f"data.path={columns}", f"project={torture.PROJECT}", "trainer.max_epochs=8", "trainer.log_every=1"]
+    chosen = [
+        *SMALL,
+        f"data.path={columns}",
+        f"project={torture.PROJECT}",
+        "trainer.max_epochs=8",
+        "trainer.log_every=1",
+    ]
     reference, one = (torture.Trial(tmp_path / name, chosen) for name in ("reference", "killed"))
     assert reference.finish() == 0, reference.output.read_text()
     assert one.kill_when(lambda: one.step >= 14)

@@ -9,7 +9,16 @@ from lmlab import config
 from lmlab.types import SPLITS, Mistake
 
 CONLL = "-DOCSTART- -X- O O\n\nAnn NNP I-NP I-PER\nran VBD I-VP O\n\nRome NNP I-NP I-LOC\nParis NNP B-NP I-LOC\n"
-CONLLU = "# sent_id = 1\n1-2\tdel\t_\t_\t_\t_\t_\t_\t_\t_\n1\tde\tde\tADP\tE\t_\t2\tcase\t_\t_\n2\tsol\tsol\tNOUN\tN\t_\t0\troot\t_\t_\n\n"
+CONLLU = "\n".join(
+    "\t".join(row.split())
+    for row in (
+        "# sent_id=1",
+        "1-2 del _ _ _ _ _ _ _ _",
+        "1 de de ADP E _ 2 case _ _",
+        "2 sol sol NOUN N _ 0 root _ _",
+        "\n",
+    )
+)
 
 
 def source(*words):

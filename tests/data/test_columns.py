@@ -67,7 +67,9 @@ def test_conllu_has_comments_and_lines_that_are_no_words(write):
         "# text = vámonos ya", "1-2\tvámonos\t_\t_", "1\tvamos\tir\tVERB", "2\tnos\tnosotros\tPRON", "2.1\tx\ty\tNOUN",
         "3\tya\tya\tADV", "", "# more", "1\tSí\tsí\tINTJ", "",
     ]  # fmt: skip
-    files = write("\n".join("\t".join([row, *["_"] * 6]) if row[:1].isdigit() else row for row in rows), name="a.conllu")
+    files = write(
+        "\n".join("\t".join([row, *["_"] * 6]) if row[:1].isdigit() else row for row in rows), name="a.conllu"
+    )
     assert read(made(**files)) == [("vamos nos ya", "VERB PRON ADV"), ("Sí", "INTJ")]
 
 
@@ -81,7 +83,10 @@ def test_sentences_of_equal_words_stay_together_and_none_is_lost(write):
 
 
 def test_spans_are_written_in_another_scheme(write):
-    assert read(made(**write(SENTENCES), to_scheme="iobes")) == [("Ann Lee ran", "B-PER E-PER O"), ("to Rome", "O S-LOC")]
+    assert read(made(**write(SENTENCES), to_scheme="iobes")) == [
+        ("Ann Lee ran", "B-PER E-PER O"),
+        ("to Rome", "O S-LOC"),
+    ]
     iob1 = SENTENCES.replace("B-", "I-")
     assert read(made(**write(iob1)))[0] == ("Ann Lee ran", "I-PER I-PER O")
     assert read(made(**write(iob1), to_scheme="iob2"))[0] == ("Ann Lee ran", "B-PER I-PER O")
@@ -112,7 +117,12 @@ def test_an_inside_without_a_beginning_is_told_or_read_as_conlleval_does(write, 
         ("a X\nb X\n", None, {}, r"every training word has the tag X"),
         ("\n\n", None, {}, "no sentence of train is left"),
         ("a X\nb Y\n", "\n", {}, "no sentence of val is left"),
-        ("a X\nb Y\n", None, {"tag": 2}, r"data\.tag=2 is no column of .* have 2; set data\.tag to a number from 0 to 1"),
+        (
+            "a X\nb Y\n",
+            None,
+            {"tag": 2},
+            r"data\.tag=2 is no column of .* have 2; set data\.tag to a number from 0 to 1",
+        ),
         ("a X\nb Y\n", None, {"tag": 0}, r"data\.word=0 and data\.tag=0 are one column"),
         ("a X\nb Y\n", None, {"scheme": "bio"}, r"data\.scheme=bio is not known"),
         ("a X\nb Y\n", None, {"to_scheme": "iob2"}, r"data\.to_scheme=iob2 is for tags of spans"),

@@ -73,7 +73,9 @@ def test_strings_numbers_and_comments():
 
 
 def test_functions_and_statements_are_sentences_and_comments_go_with_what_follows():
-    source = "import a\n# of f\n@d\ndef f():\n  x = 1\n  return x\nclass A:\n  y = 1  # of y\n\n  def m(self): pass\nz = 2\n"
+    source = (
+        "import a\n# of f\n@d\ndef f():\n  x = 1\n  return x\nclass A:\n  y = 1  # of y\n\n  def m(self): pass\nz = 2\n"
+    )
     found = [" ".join(one.words) for one in python_sentences(source)]
     assert found == [
         "import a",

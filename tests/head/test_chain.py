@@ -1,6 +1,6 @@
 """Linear-chain CRF: against all ways to tag a sentence, one by one; gradients; places without a word."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def by_hand(scores, row, tags):
         return torch.tensor(0.0, dtype=torch.float64)
     total = scores.start[words[0][1]] + scores.end[words[-1][1]]
     total = total + sum(scores.emissions[row, place, tag] for place, tag in words)
-    return total + sum(scores.transitions[one[1], other[1]] for one, other in zip(words, words[1:]))
+    return total + sum(scores.transitions[one[1], other[1]] for one, other in pairwise(words))
 
 
 def ways(is_word):
@@ -52,7 +52,7 @@ def test_the_best_tags_are_those_of_the_highest_score():
         scores = chain(len(MASK), 4)
         found = scores.best(MASK)
         for row, is_word in enumerate(MASK):
-            best = max(ways(is_word), key=lambda tags: by_hand(scores, row, tags))  # noqa: B023 - used at once
+            best = max(ways(is_word), key=lambda tags: by_hand(scores, row, tags))
             assert found[row].tolist() == [IGNORE if tag is None else tag for tag in best]
 
 

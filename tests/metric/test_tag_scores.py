@@ -83,5 +83,7 @@ def test_what_ranks_gathered_counts_together():
     metric = TagScores(labels=LABELS)
     tags = torch.tensor([0, 2, 4])
     metric.update(torch.tensor(0.0), tags, tags, torch.arange(3))
-    metric.places, metric.found, metric.targets = (torch.cat(one) for one in (metric.places, metric.found, metric.targets))
+    metric.places, metric.found, metric.targets = (
+        torch.cat(one) for one in (metric.places, metric.found, metric.targets)
+    )
     assert metric._of_spans()["span_f1"] == 1

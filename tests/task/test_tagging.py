@@ -28,7 +28,9 @@ LABELS = ("B-A", "I-A", "O")
 HEADS = {"per_token": PerToken, "crf": Crf}
 NEEDS = Tagged.needs
 ENCODERS = sorted(
-    name for name, path in groups()["model"].items() if fits(path, NEEDS["model"]) and "_" not in name.removesuffix("_cnn")
+    name
+    for name, path in groups()["model"].items()
+    if fits(path, NEEDS["model"]) and "_" not in name.removesuffix("_cnn")
 )
 """Presets of a published size have a mark in their names."""
 

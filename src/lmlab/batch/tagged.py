@@ -1,4 +1,4 @@
-"""Sentences with a tag for each word: `<eos>` words `<eos>`, a word's tag at its first piece (Devlin et al. 2019, section 5.3)."""
+"""Sentences with a tag for each word: `<eos>` words `<eos>`, a word's tag at its first piece (Devlin et al. 2019, 5.3)."""
 
 from __future__ import annotations
 

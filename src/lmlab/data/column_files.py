@@ -68,5 +68,7 @@ def _one(path: Path) -> Path:
     fitting = _fitting(path)
     if len(fitting) > 1:
         listed = ", ".join(file.name for file in fitting[:4])
-        raise Mistake(f"{len(fitting)} files of {path.parent} are called {path.name} ({listed}); set data.root to a folder of one")
+        raise Mistake(
+            f"{len(fitting)} files of {path.parent} are called {path.name} ({listed}); set data.root to a folder of one"
+        )
     return fitting[0]

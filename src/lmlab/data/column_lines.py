@@ -16,7 +16,9 @@ from lmlab.types import Mistake
 FORMATS = ("auto", "columns", "conllu")
 
 SUFFIXES = tuple(
-    suffix + packed for packed in ("", ".gz") for suffix in (".conll", ".conllu", ".conll2003", ".bio", ".iob", ".tsv", ".txt")
+    suffix + packed
+    for packed in ("", ".gz")
+    for suffix in (".conll", ".conllu", ".conll2003", ".bio", ".iob", ".tsv", ".txt")
 )
 """What counts in a folder; a file that is named itself may be called anything."""
 
@@ -131,7 +133,9 @@ class LineReader:
                 "to another file"
             )
         own = (1, 3) if self.is_conllu else (0, -1)
-        chosen = [default if given is None else given for given, default in zip((self.layout.word, self.layout.tag), own)]
+        chosen = [
+            default if given is None else given for given, default in zip((self.layout.word, self.layout.tag), own)
+        ]
         for key, column in zip(("word", "tag"), chosen):
             if not -len(first) <= column < len(first):
                 raise Mistake(
@@ -140,5 +144,7 @@ class LineReader:
                 )
         word, tag = (column % len(first) for column in chosen)
         if word == tag:
-            raise Mistake(f"data.word={chosen[0]} and data.tag={chosen[1]} are one column of {self.path}; set data.tag to another")
+            raise Mistake(
+                f"data.word={chosen[0]} and data.tag={chosen[1]} are one column of {self.path}; change data.tag"
+            )
         return word, tag

@@ -101,7 +101,11 @@ class Names(ast.NodeVisitor):
     # Scopes.
 
     def _body(self, node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-        if node.body and isinstance(first := node.body[0], ast.Expr) and ast.get_docstring(node, clean=False) is not None:
+        if (
+            node.body
+            and isinstance(first := node.body[0], ast.Expr)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             self.docstrings.add(_start(first.value))
         before, self.scope = self.scope, scope
         for found in _own(node.body):
@@ -251,7 +255,9 @@ def _bindings(node: ast.AST) -> Iterator[tuple[str, str]]:
             yield from (((one.asname or one.name).partition(".")[0], "import") for one in node.names)
         case ast.Name(ctx=ast.Store() | ast.Del()):
             yield node.id, "variable"
-        case ast.ExceptHandler(name=str() as name) | ast.MatchAs(name=str() as name) | ast.MatchStar(name=str() as name):
+        case (
+            ast.ExceptHandler(name=str() as name) | ast.MatchAs(name=str() as name) | ast.MatchStar(name=str() as name)
+        ):
             yield name, "variable"
         case ast.MatchMapping(rest=str() as name):
             yield name, "variable"

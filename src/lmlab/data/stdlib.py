@@ -134,6 +134,7 @@ def _docstring_list(path: Path, module: str) -> list[Document]:
 
 
 def module_name(root: Path, path: Path) -> str:
+    """As one imports it: `json.decoder`."""
     parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

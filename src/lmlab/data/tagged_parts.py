@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -54,12 +53,16 @@ class TaggedParts:
         if scheme not in ("auto", "none", *SCHEMES):
             raise Mistake(f"data.scheme={scheme} is not known; set data.scheme to auto, none, {', '.join(SCHEMES)}")
         if to_scheme is not None and to_scheme not in SCHEMES:
-            raise Mistake(f"data.to_scheme={to_scheme} is not known; set data.to_scheme to {', '.join(SCHEMES)} or null")
+            raise Mistake(
+                f"data.to_scheme={to_scheme} is not known; set data.to_scheme to {', '.join(SCHEMES)} or null"
+            )
         self._files, self._layout, self._cache = files, layout, cache_folder(cache_dir)
         self._scheme, self._to_scheme, self._on_error = scheme, to_scheme, on_error
         self.fractions = {split: part for split, part in fractions.items() if split not in files and part}
         if "val" not in files and "val" not in self.fractions:
-            raise Mistake("data.split.val=0 leaves no validation sentences; set data.split.val=0.1 or give a file of them")
+            raise Mistake(
+                "data.split.val=0 leaves no validation sentences; set data.split.val=0.1 or give a file of them"
+            )
 
     def fingerprint(self) -> str:
         hashes = {split: [key for key, _ in own] for split, own in self._hashed.items()}
@@ -80,7 +83,9 @@ class TaggedParts:
     def _sentences(self) -> dict[Split, list[Tagged]]:
         """Once everything has been read and nothing is found wrong."""
         faults = Faults(self._on_error)
-        found = [(split, one) for split, own in self._hashed.items() for _, path in own for one in self._of(path, faults)]
+        found = [
+            (split, one) for split, own in self._hashed.items() for _, path in own for one in self._of(path, faults)
+        ]
         divided = [(self._split(split, one.content), one) for split, one in found]
         scheme = self._scheme_of([one for split, one in divided if split == "train"])
         checked = [(split, self._checked(one, scheme, faults)) for split, one in divided]
@@ -129,7 +134,9 @@ class TaggedParts:
         tags = one.content.tags
         for tag, line in zip(tags, one.lines):
             if not _is_of_scheme(tag):
-                faults.leave_out(one, line, Fault(f"has the tag {tag}, which is none of {scheme}", "correct it, or data.scheme"))
+                faults.leave_out(
+                    one, line, Fault(f"has the tag {tag}, which is none of {scheme}", "correct it, or data.scheme")
+                )
                 return None
         right = tuple(written(spans(tags), len(tags), scheme))
         wrong = next((place for place, pair in enumerate(zip(tags, right)) if pair[0] != pair[1]), None)
@@ -194,7 +201,10 @@ class Faults:
         return f" ({_listed(self._left_out)})" if self._left_out else ""
 
     def tell(self) -> None:
-        for places, done in ((self._left_out, "left out"), (self._repaired, "given other tags, as conlleval reads them")):
+        for places, done in (
+            (self._left_out, "left out"),
+            (self._repaired, "given other tags, as conlleval reads them"),
+        ):
             if places:
                 were = "sentence was" if len(places) == 1 else "sentences were"
                 log.warning("%d %s %s: %s", len(places), were, done, _listed(places))

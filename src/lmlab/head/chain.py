@@ -1,4 +1,4 @@
-"""p(tags | sentence) of a linear chain: scores of words and of neighbouring tags (Lafferty et al. 2001; Collobert et al. 2011, 3.3.2).
+"""p(tags | sentence) of a linear chain: scores of words and of neighbouring tags (Lafferty et al. 2001; Collobert et al. 2011).
 
 Tags stand at some places of a row only, the first piece of each word: between them the chain waits, so that neither pieces
 nor padding change anything.

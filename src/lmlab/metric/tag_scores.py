@@ -1,4 +1,4 @@
-"""Scores of a tagger over a split: loss, accuracy, macro F1, and of spans those of conlleval (Tjong Kim Sang and De Meulder 2003)."""
+"""Scores of a tagger: loss, accuracy, macro F1, and of spans those of conlleval (Tjong Kim Sang and De Meulder 2003)."""
 
 from __future__ import annotations
 

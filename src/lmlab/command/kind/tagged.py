@@ -73,7 +73,9 @@ class Tagged(Rows):
             if not np.array_equal(rows.row_ends, rows.label_ends):
                 raise Mistake(f"a sentence of the {split} split has not as many tags as words; correct the data")
         if len(arrays.labels) < 2:
-            raise Mistake(f"the training split has only the tag {', '.join(arrays.labels)!r}; nothing can be told apart")
+            raise Mistake(
+                f"the training split has only the tag {', '.join(arrays.labels)!r}; nothing can be told apart"
+            )
 
     def measured(self, experiment: Experiment) -> list[str]:
         metric, one = self.metric(experiment)("val"), torch.zeros(1, dtype=torch.long)
@@ -158,7 +160,9 @@ def _shown(experiment: Experiment, num: int) -> list[Any]:
     rows = getattr(experiment.arrays, split)
     long = np.flatnonzero(rows.counts() >= FEWEST_WORDS)
     choice = long if len(long) else np.arange(len(rows))
-    chosen = {int(choice[place]) for place in np.linspace(0, len(choice) - 1, num=min(num, len(choice)), dtype=np.int64)}
+    chosen = {
+        int(choice[place]) for place in np.linspace(0, len(choice) - 1, num=min(num, len(choice)), dtype=np.int64)
+    }
     return [one for number, one in enumerate(experiment.source.read(split)) if number in chosen]
 
 
