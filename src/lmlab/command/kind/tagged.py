@@ -63,11 +63,8 @@ class Tagged(Rows):
         return lambda split: TagScores(labels=labels)
 
     def check(self, experiment: Experiment) -> None:
+        super().check(experiment)
         arrays = experiment.arrays
-        if experiment.config.trainer.max_tokens is not None:
-            raise Mistake(
-                "trainer.max_tokens counts running text, and this task has sentences; set trainer.max_epochs instead"
-            )
         for split in SPLITS:
             rows = getattr(arrays, split)
             if not np.array_equal(rows.row_ends, rows.label_ends):
