@@ -66,11 +66,20 @@ class Sentence:
 
     source: Path
     lines: tuple[int, ...]
-    """The number of each word's line, from 1; of a fault, its own."""
-    content: Tagged | Fault
+    """The number of each word's line, from 1."""
+    content: Tagged
 
 
-def read_sentences(path: Path, layout: ColumnLayout, *, skip: bool) -> Iterator[Sentence]:
+@dataclass(frozen=True)
+class Unreadable:
+    """In place of a sentence."""
+
+    source: Path
+    line: int
+    fault: Fault
+
+
+def read_sentences(path: Path, layout: ColumnLayout, *, skip: bool) -> Iterator[Sentence | Unreadable]:
     """Of a sentence of which something is wrong the first fault."""
     words: list[tuple[int, str, str]] = []
     fault: tuple[int, Fault] | None = None
@@ -86,7 +95,7 @@ def read_sentences(path: Path, layout: ColumnLayout, *, skip: bool) -> Iterator[
                 fault = (number, error)
             continue
         if fault is not None:
-            yield Sentence(path, (fault[0],), fault[1])
+            yield Unreadable(path, *fault)
         elif words:
             numbers, texts, tags = zip(*words)
             yield Sentence(path, numbers, Tagged(texts, tags))

@@ -38,7 +38,7 @@ class Word(NamedTuple):
 
 def python_words(source: str) -> list[Word]:
     """The tokens of a source; of one that is no Python, those before the mistake."""
-    lines, found = source.split("\n"), []
+    lines, found = source.split("\n"), list[Word]()
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             text = " ".join(token.string.split()).partition(" ")[0]
@@ -115,7 +115,8 @@ def _first_place(statement: ast.stmt) -> Place:
 
 
 def _tags(words: list[Word], names: Names) -> Iterator[str]:
-    roles, imports, before = names.roles(), sorted(names.imports), None
+    roles, imports = names.roles(), sorted(names.imports)
+    before: Word | None = None
     of_patterns = {words[number - 2].place for number, word in enumerate(words) if word.place in names.patterns}
     roles.update(dict.fromkeys(of_patterns, "attribute"))
     for word in words:

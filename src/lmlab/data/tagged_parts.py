@@ -11,13 +11,13 @@ from functools import cached_property
 from pathlib import Path
 
 from lmlab.data.cache import cache_folder
-from lmlab.data.column_lines import ColumnLayout, Sentence, read_sentences
+from lmlab.data.column_lines import ColumnLayout, Sentence, Unreadable, read_sentences
 from lmlab.data.fingerprint import file_hash
 from lmlab.data.found import Fault
 from lmlab.data.portion import check_fractions, split_of
 from lmlab.examples import Tagged
 from lmlab.spans import OUTSIDE, PREFIXES, SCHEMES, parted, scheme_of, spans, written
-from lmlab.types import Mistake, Split
+from lmlab.types import SPLITS, Mistake, Split
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,9 @@ class TaggedParts:
         scheme = self._scheme_of([one for split, one in divided if split == "train"])
         checked = [(split, self._checked(one, scheme, faults)) for split, one in divided]
         known = {tag for split, one in checked if split == "train" and one is not None for tag in one.content.tags}
-        sentences: dict[Split, list[Tagged]] = {split: [] for split in ("train", *self._files, *self.fractions)}
+        sentences: dict[Split, list[Tagged]] = {
+            split: [] for split in SPLITS if split == "train" or split in {*self._files, *self.fractions}
+        }
         for split, one in checked:
             if one is not None and _is_known(one, known, split, faults):
                 sentences[split].append(self._written(one.content, scheme))
@@ -101,8 +103,8 @@ class TaggedParts:
     def _of(self, path: Path, faults: Faults) -> Iterator[Sentence]:
         """What a file holds that can be read."""
         for one in read_sentences(path, self._layout, skip=self._on_error == "skip"):
-            if isinstance(one.content, Fault):
-                faults.leave_out(one, one.lines[0], one.content)
+            if isinstance(one, Unreadable):
+                faults.leave_out(one.source, one.line, one.fault)
             else:
                 yield one
 
@@ -134,16 +136,15 @@ class TaggedParts:
         tags = one.content.tags
         for tag, line in zip(tags, one.lines):
             if not _is_of_scheme(tag):
-                faults.leave_out(
-                    one, line, Fault(f"has the tag {tag}, which is none of {scheme}", "correct it, or data.scheme")
-                )
+                fault = Fault(f"has the tag {tag}, which is none of {scheme}", "correct it, or data.scheme")
+                faults.leave_out(one.source, line, fault)
                 return None
         right = tuple(written(spans(tags), len(tags), scheme))
         wrong = next((place for place, pair in enumerate(zip(tags, right)) if pair[0] != pair[1]), None)
         if wrong is None:
             return one
         what = f"has the tag {tags[wrong]} where {scheme} has {right[wrong]}"
-        if not faults.repaired(one, one.lines[wrong], Fault(what, "correct it, or data.scheme")):
+        if not faults.repaired(one.source, one.lines[wrong], Fault(what, "correct it, or data.scheme")):
             return None
         return replace(one, content=Tagged(one.content.words, right))
 
@@ -182,19 +183,19 @@ class Faults:
         self._left_out: list[str] = []
         self._repaired: list[str] = []
 
-    def leave_out(self, one: Sentence, line: int, fault: Fault) -> None:
+    def leave_out(self, source: Path, line: int, fault: Fault) -> None:
         if self._on_error != "skip":
-            raise Mistake(_said(one, line, fault, "skip to leave such sentences out"))
-        self._left_out.append(f"{one.source}, line {line} {fault.what}")
+            raise Mistake(_said(source, line, fault, "skip to leave such sentences out"))
+        self._left_out.append(f"{source}, line {line} {fault.what}")
 
-    def repaired(self, one: Sentence, line: int, fault: Fault) -> bool:
+    def repaired(self, source: Path, line: int, fault: Fault) -> bool:
         """Whether a sentence is read nevertheless, with other tags."""
         if self._on_error == "strict":
-            raise Mistake(_said(one, line, fault, "repair to read it as conlleval does"))
+            raise Mistake(_said(source, line, fault, "repair to read it as conlleval does"))
         if self._on_error == "skip":
-            self.leave_out(one, line, fault)
+            self.leave_out(source, line, fault)
             return False
-        self._repaired.append(f"{one.source}, line {line} {fault.what}")
+        self._repaired.append(f"{source}, line {line} {fault.what}")
         return True
 
     def summary(self) -> str:
@@ -210,8 +211,8 @@ class Faults:
                 log.warning("%d %s %s: %s", len(places), were, done, _listed(places))
 
 
-def _said(one: Sentence, line: int, fault: Fault, way: str) -> str:
-    return f"{one.source}, line {line} {fault.what}; {fault.change}, or set data.on_error={way}"
+def _said(source: Path, line: int, fault: Fault, way: str) -> str:
+    return f"{source}, line {line} {fault.what}; {fault.change}, or set data.on_error={way}"
 
 
 def _listed(places: Sequence[str]) -> str:
@@ -227,6 +228,6 @@ def _is_known(one: Sentence, known: set[str], split: Split, faults: Faults) -> b
     for tag, line in zip(one.content.tags, one.lines):
         if tag not in known:
             what = f"has the tag {tag}, which no training sentence has"
-            faults.leave_out(one, line, Fault(what, f"correct it, add one to train, or take it out of {split}"))
+            faults.leave_out(one.source, line, Fault(what, f"correct it, add one to train, or take it out of {split}"))
             return False
     return True

@@ -148,7 +148,8 @@ def _sentences(config: DictConfig, text: str) -> list[tuple[str, ...]]:
     """The words of a text as the data have them; of data that do not say, what stands between white space, a sentence a line."""
     divide = getattr(configuration.class_of(config, "data"), "sentences_of", None)
     lines = (tuple(line.split()) for line in text.split("\n"))
-    return divide(text) if divide else [words for words in lines if words]
+    found: list[tuple[str, ...]] = divide(text) if divide else [words for words in lines if words]
+    return found
 
 
 def _shown(experiment: Experiment, num: int) -> list[Any]:
