@@ -71,8 +71,9 @@ def test_predict_gives_each_word_a_tag(run, tmp_path, capsys):
 
 
 def test_predict_has_the_words_of_python_where_the_data_are_python(tmp_path, capsys):
-    words = [word for word in SMALL if not word.startswith(("data", "trainer.max", "tokenizer"))]
-    small = ["data.num_words=4000", "trainer.max_steps=2", f"output_dir={tmp_path}"]
+    words = [word for word in SMALL if not word.startswith(("data", "trainer.max", "tokenizer", "batch.seq_len"))]
+    small = ["data.num_words=40000", "data.split.val=0.2", "data.split.test=0.2", "trainer.max_steps=2"]
+    small += ["batch.seq_len=64", f"output_dir={tmp_path}"]
     assert cli.run(["train", *words, *small]) == 0
     assert "most frequent tag of each word" in capsys.readouterr().out
     assert cli.run(["predict", str(find("latest", tmp_path).path), "text=def f(x): return x"]) == 0

@@ -56,9 +56,15 @@ class PythonTokens:
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def read(self, split: Split) -> Iterator[Tagged]:
+        is_any = False
         for name, sentences in self._modules:
             if split_of(name, self._split) == split:
+                is_any |= bool(sentences)
                 yield from sentences
+        if not is_any and self._split.get(split, 1):  # train has no fraction
+            raise Mistake(
+                f"data.num_words={self._num_words} leaves no module for {split}; set data.num_words to e.g. 300000"
+            )
 
     @staticmethod
     def sentences_of(text: str) -> list[tuple[str, ...]]:
