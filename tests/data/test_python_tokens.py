@@ -33,8 +33,8 @@ def test_more_words_are_more_modules_and_another_fingerprint(cache):
     assert few.fingerprint() != more.fingerprint()
     names = [{name for name, _ in one._modules} for one in (few, more)]
     assert names[0] < names[1]
+    tiny = PythonTokens(num_words=1, split=SPLIT, cache_dir=cache)
     with pytest.raises(Mistake, match=r"data\.num_words=1 leaves no module for (train|val)"):
-        tiny = PythonTokens(num_words=1, split=SPLIT, cache_dir=cache)
         assert [*tiny.read("train"), *tiny.read("val")]
     with pytest.raises(Mistake, match=r"data\.num_words=0"):
         PythonTokens(num_words=0, split=SPLIT, cache_dir=cache)
