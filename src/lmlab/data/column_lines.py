@@ -9,7 +9,7 @@ from pathlib import Path
 from lmlab.data.characters import check_characters, decoded
 from lmlab.data.document import check_encoding
 from lmlab.data.found import Fault
-from lmlab.data.layout import TYPED
+from lmlab.data.form import TYPED
 from lmlab.examples import Tagged
 from lmlab.types import Mistake
 
