@@ -1,4 +1,4 @@
-"""lmlab predict RUN text="...": the labels that a trained classifier gives a text, or each line of a file."""
+"""lmlab predict RUN text="...": the labels that a trained classifier gives a text, or what a masked model finds in it."""
 
 import sys
 from collections.abc import Iterator
@@ -32,12 +32,19 @@ def main(arguments: list[str]) -> int:
 
 
 def predicted(name: str, options: Any) -> Iterator[str]:
-    """A line for each label of the text; or for each line of the file its labels and the line itself."""
+    """A line for each label of the text; or for each line of the file its labels and the line itself.
+
+    Of a masked model in place of labels what fills the hidden places: those of each after an empty line.
+    """
     from lmlab.command.labels import best, probabilities
     from lmlab.command.load import load_run
     from lmlab.task.classification import Classification
+    from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 
     loaded = load_run(name, options.checkpoint)
+    if issubclass(configuration.class_of(loaded.config, "task"), MaskedLanguageModeling):
+        yield from _filled(loaded, options)
+        return
     if not issubclass(configuration.class_of(loaded.config, "task"), Classification):
         raise Mistake(f"{loaded.run.path} gives no labels: it was not trained with task=classification")
     labels, is_multi = loaded.vocabulary.labels, bool(loaded.config.task.multi_label)
@@ -51,6 +58,23 @@ def predicted(name: str, options: Any) -> Iterator[str]:
         for row, shares in zip(part, probabilities(loaded.task, batch, multi_label=is_multi)):
             found = [f"{label}  {share:.4f}" for label, share in best(shares, labels, num=options.num)]
             yield "\t".join([*found, *row]) if options.path else "\n".join(found)
+
+
+def _filled(loaded: Any, options: Any) -> Iterator[str]:
+    from lmlab.command.filling import fillings
+
+    if options.second:
+        raise Mistake(f"second={options.second!r} is for pairs of texts, and {loaded.run.path} fills one text; leave it out")
+    for row in _lines(Path(options.path)) if options.path else [[options.text]]:
+        text = "\t".join(row)
+        places = [
+            [f"{word}  {share:.4f}" for word, share in best]
+            for best in fillings(loaded.task, loaded.tokenizer, text, num=options.num)
+        ]
+        if options.path:
+            yield "\t".join([*(line for lines in places for line in lines), text])
+        else:
+            yield "\n\n".join("\n".join(lines) for lines in places)
 
 
 def _lines(path: Path) -> list[list[str]]:

@@ -16,7 +16,7 @@ def result(run: Record) -> str:
 def _figures(summary: Mapping[str, Any]) -> Iterator[str]:
     split = "test" if "test/loss" in summary else "val"
     yield ""
-    if f"{split}/perplexity" in summary:
+    if f"{split}/bits_per_byte" in summary:
         yield from _of_text(summary, split)
     else:
         yield from _of_labels(summary, split) if f"{split}/accuracy" in summary else _of_words(summary)
@@ -34,7 +34,8 @@ def _of_labels(summary: Mapping[str, Any], split: str) -> Iterator[str]:
         if name.startswith(f"{split}/"):
             yield f"  {name.removeprefix(f'{split}/').replace('_', ' '):<40}{value:>8.3f}"
     for name, figures in summary.get("baselines", {}).items():
-        yield f"  {f'accuracy of {name}':<40}{figures['accuracy']:>8.3f}"
+        for measure, value in figures.items():
+            yield f"  {f'{measure} of {name}'.replace('_', ' '):<40}{value:>8.3f}"
 
 
 def _of_words(summary: Mapping[str, Any]) -> Iterator[str]:

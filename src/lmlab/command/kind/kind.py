@@ -17,6 +17,7 @@ from torchmetrics import Metric
 from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
+from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
 from lmlab.tree import groups
@@ -108,6 +109,7 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
+    from lmlab.command.kind.masked import Masked
     from lmlab.command.kind.rows import Rows
     from lmlab.command.kind.tokens import Tokens
     from lmlab.command.kind.words import Words
@@ -115,6 +117,8 @@ def kind_of(config: DictConfig) -> Kind:
     task = configuration.class_of(config, "task")
     if issubclass(task, WordEmbedding):
         return Words()
+    if issubclass(task, MaskedLanguageModeling):
+        return Masked()
     return Rows() if issubclass(task, Classification) else Tokens()
 
 

@@ -1,0 +1,91 @@
+"""Which tokens begin a word, as the tokenizer spells them: GPT-2's words, BERT's, SentencePiece's, single Han characters."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+
+from lmlab.tokenizer.byte_level import alphabet
+from lmlab.tokenizer.trained import Trained
+from lmlab.tokenizer.words import HAN
+from lmlab.types import MASK, Pieces
+
+ALONE, LETTER, DIGIT, SPACE, OTHER = range(5)
+"""Scripts of characters: a word is a run of one of them, as GPT-2 cuts text. No two tokens that are ALONE are one word."""
+
+META = "\u2581"
+"""SentencePiece's blank."""
+
+ONE_HAN = re.compile(f"[{HAN}]")
+
+
+def with_mask(tokenizer: Trained) -> Trained:
+    """The same with a `<mask>`, unless it has one."""
+    return tokenizer if tokenizer.mask is not None else tokenizer.with_special([MASK])
+
+
+def pieces(tokenizer: Trained, marks: tuple[int, ...]) -> Pieces:
+    """Of a tokenizer that has the marks."""
+    number = tokenizer.vocab_size
+    spelled = _Spelling(tokenizer)
+    special = np.zeros(number, bool)
+    special[sorted(tokenizer.special | {*marks})] = True
+    texts = [spelled.text(index) for index in range(number)]
+    starts = [special[index] or spelled.starts(index) for index in range(number)]
+    first, last = (
+        [ALONE if special[index] or spelled.is_whole else _script(text[end : end + 1 or None]) for index, text in enumerate(texts)]
+        for end in (0, -1)
+    )
+    return Pieces(tokenizer.eos, marks, special, np.array(starts), np.array(first, np.int8), np.array(last, np.int8))
+
+
+def holds_blank(tokenizer: Trained) -> bool:
+    """Whether words begin with the blank before them, so that a hidden word hides it as well."""
+    spelled = _Spelling(tokenizer)
+    return not spelled.is_whole and any(
+        len(text) > 1 and text[0] == " " and text[1] != " "
+        for text in (spelled.text(index) for index in range(tokenizer.vocab_size) if index not in tokenizer.special)
+    )
+
+
+class _Spelling:
+    """How a vocabulary spells text."""
+
+    def __init__(self, tokenizer: Trained) -> None:
+        about = json.loads(tokenizer.to_json())
+        self._tokenizer = tokenizer
+        self._continues = about["model"].get("continuing_subword_prefix") or None
+        self._bytes = {one: byte for byte, one in enumerate(alphabet())} if "ByteLevel" in _types(about) else {}
+        self.is_whole = about["model"]["type"] in ("WordLevel", "WordPiece")
+        """Whether a token that says nothing else is a word."""
+
+    def text(self, index: int) -> str:
+        """What it stands for; a part of a character is a letter."""
+        token = self._tokenizer.token(index)
+        if self._bytes and all(one in self._bytes for one in token):
+            return bytes(self._bytes[one] for one in token).decode(errors="replace")
+        return token.replace(META, " ")
+
+    def starts(self, index: int) -> bool:
+        if self.is_whole:
+            return not (self._continues and self._tokenizer.token(index).startswith(self._continues))
+        text = self.text(index)
+        return text[:1] == " " or bool(ONE_HAN.match(text))
+
+
+def _types(node: object) -> set[str]:
+    """The kinds of all parts of a tokenizer.json but its vocabulary."""
+    if isinstance(node, dict):
+        found = {str(node["type"])} if "type" in node else set()
+        return found.union(*(_types(value) for key, value in node.items() if key not in ("vocab", "merges")))
+    return set().union(*map(_types, node)) if isinstance(node, list) else set()
+
+
+def _script(character: str) -> int:
+    if not character or character == "\ufffd" or character.isalpha():
+        return LETTER
+    if character.isnumeric():
+        return DIGIT
+    return SPACE if character.isspace() else OTHER
