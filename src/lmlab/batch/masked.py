@@ -5,7 +5,7 @@ What is hidden is drawn anew each time a text is seen (RoBERTa: Liu et al. 2019,
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ EVALUATION = 2**40
 """In the place of a seed: the same places are hidden in every evaluation of every run."""
 
 
+@runtime_checkable
 class Masking(Protocol):
     """What `conf/batch/masking/*.yaml` builds: which places of some rows are hidden."""
 
@@ -151,7 +152,7 @@ class AdjacentWindows(Dataset[Batch]):
         ids = np.concatenate([text, np.full(missing, self.batching.pieces.eos)]).reshape(-1, length)
         place = np.arange(first, first + ids.size).reshape(ids.shape)
         is_real = place < len(self.tokens)
-        numbers = [generator(EVALUATION, window).random(NUMBERS * length + 1) for window in place[:, 0] // length]
+        numbers = [generator(EVALUATION, window).random(NUMBERS * length + 1) for window in (place[:, 0] // length).tolist()]
         inputs, targets = self.batching.hidden(ids, np.stack(numbers), is_real)
         return Batch(
             torch.from_numpy(inputs),
