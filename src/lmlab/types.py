@@ -186,7 +186,7 @@ class Pieces:
     first: np.ndarray
     """Of its first character the script, a small number: one that differs from that of the token before begins a word."""
     last: np.ndarray
-    """The same of its last character."""
+    """The same of its last character; -1: what follows goes on with it."""
 
 
 @no_type_check

@@ -106,8 +106,9 @@ class Masked:
 
 def begins(ids: Tokens, pieces: Pieces) -> Tokens:
     """Whether a word begins at each place of rows of ids."""
-    found = pieces.starts[ids]
-    found[:, 1:] |= (pieces.first[ids[:, 1:]] != pieces.last[ids[:, :-1]]) | pieces.is_special[ids[:, :-1]]
+    found, before = pieces.starts[ids], ids[:, :-1]
+    is_other = (pieces.last[before] >= 0) & (pieces.first[ids[:, 1:]] != pieces.last[before])
+    found[:, 1:] |= is_other | pieces.is_special[before]
     found[:, 0] = True
     return found
 

@@ -39,16 +39,20 @@ class MaskedScores(Metric):
         self.add_state("pseudo", torch.zeros(4, dtype=torch.long), dist_reduce_fx="sum")
         self.by_example: PerExample | None = None
 
-    def update(self, nll: Tensor, is_correct: Tensor, place: Tensor | None = None) -> None:
-        """Add hidden tokens, each with its -log p in nats, whether it was likeliest, and where in the split it stands."""
+    def update(
+        self, nll: Tensor, is_correct: Tensor, place: Tensor | None = None, *, one_at_a_time: bool = False
+    ) -> None:
+        """Add hidden tokens, each with its -log p in nats, whether it was likeliest, and where in the split it stands.
+
+        `one_at_a_time`: each was hidden alone; these count for the pseudo-perplexity and for nothing else.
+        """
         counts = _counts(nll, is_correct)
+        if one_at_a_time:
+            self.pseudo += counts.sum(dim=0)
+            return
         self.sums += counts.sum(dim=0)
         if self.by_example is not None and place is not None:
             self.by_example.add(place, counts[:, :3])
-
-    def update_pseudo(self, nll: Tensor, is_correct: Tensor) -> None:
-        """Add tokens that were hidden one at a time."""
-        self.pseudo += _counts(nll, is_correct).sum(dim=0)
 
     def compute(self) -> dict[str, float]:
         if self.by_example is not None:

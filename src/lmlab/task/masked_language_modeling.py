@@ -64,7 +64,7 @@ class MaskedLanguageModeling(Task):
         self.metrics[split].update(*_scored(logits, targets), place)
         if split == "test" and self.every is not None:
             for row in self._chosen(batch):
-                self.metrics[split].update_pseudo(*self._one_at_a_time(batch, row))
+                self.metrics[split].update(*self._one_at_a_time(batch, row), one_at_a_time=True)
 
     def _chosen(self, batch: Batch) -> list[int]:
         """Rows whose number among the windows of the split is a multiple of `every`; none of what another rank counts."""

@@ -12,13 +12,16 @@ from lmlab.tokenizer.trained import Trained
 from lmlab.tokenizer.words import HAN
 from lmlab.types import MASK, Pieces
 
-ALONE, LETTER, DIGIT, SPACE, OTHER = range(5)
-"""Scripts of characters: a word is a run of one of them, as GPT-2 cuts text. No two tokens that are ALONE are one word."""
+JOINED, LETTER, DIGIT, SPACE, OTHER = range(-1, 4)
+"""Scripts of characters: a word is a run of one of them with the blank before it, which is JOINED, as GPT-2 cuts text."""
 
 META = "\u2581"
 """SentencePiece's blank."""
 
 ONE_HAN = re.compile(f"[{HAN}]")
+
+HAN_BYTES = frozenset((*range(0xE3, 0xEA), 0xEF, 0xF0))
+"""With which their UTF-8 begins."""
 
 
 def with_mask(tokenizer: Trained) -> Trained:
@@ -32,13 +35,13 @@ def pieces(tokenizer: Trained, marks: tuple[int, ...]) -> Pieces:
     spelled = _Spelling(tokenizer)
     special = np.zeros(number, bool)
     special[sorted(tokenizer.special | {*marks})] = True
-    texts = [spelled.text(index) for index in range(number)]
-    starts = [special[index] or spelled.starts(index) for index in range(number)]
-    first, last = (
-        [ALONE if special[index] or spelled.is_whole else _script(text[end : end + 1 or None]) for index, text in enumerate(texts)]
-        for end in (0, -1)
-    )
-    return Pieces(tokenizer.eos, marks, special, np.array(starts), np.array(first, np.int8), np.array(last, np.int8))
+    starts, first, last = np.ones(number, bool), np.zeros(number, np.int8), np.zeros(number, np.int8)
+    for index in np.flatnonzero(~special).tolist():
+        starts[index] = spelled.starts(index)
+        if not spelled.is_whole:
+            text = spelled.text(index)
+            first[index], last[index] = _script(text[:1]), JOINED if text == " " else _script(text[-1:])
+    return Pieces(tokenizer.eos, marks, special, starts, first, last)
 
 
 def holds_blank(tokenizer: Trained) -> bool:
@@ -62,17 +65,22 @@ class _Spelling:
         """Whether a token that says nothing else is a word."""
 
     def text(self, index: int) -> str:
-        """What it stands for; a part of a character is a letter."""
+        """What it stands for, with U+FFFD for a part of a character."""
+        content = self._content(index)
+        return content if isinstance(content, str) else content.decode(errors="replace")
+
+    def _content(self, index: int) -> str | bytes:
         token = self._tokenizer.token(index)
         if self._bytes and all(one in self._bytes for one in token):
-            return bytes(self._bytes[one] for one in token).decode(errors="replace")
+            return bytes(self._bytes[one] for one in token)
         return token.replace(META, " ")
 
     def starts(self, index: int) -> bool:
         if self.is_whole:
             return not (self._continues and self._tokenizer.token(index).startswith(self._continues))
-        text = self.text(index)
-        return text[:1] == " " or bool(ONE_HAN.match(text))
+        text, content = self.text(index), self._content(index)
+        is_part = isinstance(content, bytes) and text[:1] == "\ufffd" and content[0] in HAN_BYTES
+        return text[:1] == " " or is_part or bool(ONE_HAN.match(text))
 
 
 def _types(node: object) -> set[str]:
