@@ -1,4 +1,4 @@
-"""Masked language modelling as a user does it: any encoder, continued after a kill, asked what is hidden, refused where it does not fit."""
+"""Masked language modelling as a user does it: any encoder, resumed after a kill, asked what is hidden, refused in a sentence."""
 
 import sys
 from pathlib import Path
@@ -39,7 +39,9 @@ def text(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(text):
     output = text.parent / "runs"
-    assert cli.run(["train", *SMALL, f"data.path={text}", f"output_dir={output}", "trainer.max_steps=250"]) == 0
+    words = [word for word in SMALL if not word.startswith("model.attention")]
+    longer = ["model=lstm", "model.dim=32", "trainer.max_steps=150"]
+    assert cli.run(["train", *words, f"data.path={text}", f"output_dir={output}", *longer]) == 0
     return find("latest", output)
 
 
@@ -50,7 +52,7 @@ def test_it_learns_more_than_frequencies_and_says_what_it_is_held_against(run, c
     unigram = run.summary["baselines"]["unigram"]
     assert run.summary["test/loss"] < 0.5 * unigram["loss"]
     assert run.summary["test/accuracy"] > 2 * unigram["accuracy"]
-    assert 1 < run.summary["test/pseudo_perplexity"] < run.summary["test/perplexity"] * 1.5
+    assert 1 < run.summary["test/pseudo_perplexity"] < 2
     assert run.texts()["final"].count("[") > 3
     assert cli.run(["train", *run.manifest["overrides"]]) == 0
     said = capsys.readouterr().out
@@ -95,7 +97,7 @@ def test_a_classifier_begins_with_the_encoder(run, tmp_path, capsys):
     path.write_text("text,label\n" + "".join(f"the {'black' if n % 2 else 'white'} cat,{n % 2}\n" for n in range(60)))
     words = [
         "task=classification", "data=table", f"data.path={path}", "tokenizer=pretrained", f"tokenizer.path={run.path}",
-        f"init_from={run.path}", "model.dim=16", "model.num_layers=1", "model.attention.num_heads=2", "logger=none",
+        f"init_from={run.path}", "model=lstm", "model.dim=32", "model.num_layers=1", "logger=none",
         "trainer.max_steps=2", "trainer.accelerator=cpu", "trainer.threads=1", f"output_dir={tmp_path}", "optimizer.lr=1e-9",
     ]  # fmt: skip
     assert cli.run(["train", *words]) == 0
