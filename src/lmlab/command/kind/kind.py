@@ -17,7 +17,12 @@ from torchmetrics import Metric
 from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
+<<<<<<< HEAD
 from lmlab.task.masked_language_modeling import MaskedLanguageModeling
+=======
+from lmlab.task.language_modeling import LanguageModeling
+from lmlab.task.sequence_to_sequence import SequenceToSequence
+>>>>>>> main
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
 from lmlab.tree import groups
@@ -109,17 +114,21 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
+    from lmlab.command.kind.labelled import Labelled
     from lmlab.command.kind.masked import Masked
-    from lmlab.command.kind.rows import Rows
+    from lmlab.command.kind.source_target import SourceTarget
     from lmlab.command.kind.tokens import Tokens
     from lmlab.command.kind.words import Words
 
+    kinds: dict[type, type[Kind]] = {
+        LanguageModeling: Tokens,
+        MaskedLanguageModeling: Masked,
+        WordEmbedding: Words,
+        Classification: Labelled,
+        SequenceToSequence: SourceTarget,
+    }
     task = configuration.class_of(config, "task")
-    if issubclass(task, WordEmbedding):
-        return Words()
-    if issubclass(task, MaskedLanguageModeling):
-        return Masked()
-    return Rows() if issubclass(task, Classification) else Tokens()
+    return next((kind for one, kind in kinds.items() if issubclass(task, one)), Tokens)()
 
 
 def check_parts(config: DictConfig) -> None:
