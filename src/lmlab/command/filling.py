@@ -18,15 +18,20 @@ def ids_of(tokenizer: Trained, text: str) -> list[int]:
         Mistake: where nothing is hidden.
     """
     assert tokenizer.mask is not None, "a masked model's tokenizer has one"
-    parts = text.split(MASK)
-    if len(parts) == 1:
-        raise Mistake(f"text={text!r} hides nothing; write {MASK} for each token that is to be found")
-    if holds_blank(tokenizer):
-        parts = [part.removesuffix(" ") if part is not parts[-1] else part for part in parts]
     ids = [tokenizer.eos]
-    for part in parts:
+    for part in parts_of(tokenizer, text):
         ids += [*tokenizer.encode(part), tokenizer.mask]
     return [*ids[:-1], tokenizer.eos]
+
+
+def parts_of(tokenizer: Trained, text: str) -> list[str]:
+    """What stands around each `<mask>`; a blank before it is hidden where words begin with it."""
+    *parts, last = text.split(MASK)
+    if not parts:
+        raise Mistake(f"text={text!r} hides nothing; write {MASK} for what is to be found")
+    if holds_blank(tokenizer):
+        parts = [part.removesuffix(" ") for part in parts]
+    return [*parts, last]
 
 
 @torch.no_grad()

@@ -34,15 +34,17 @@ def main(arguments: list[str]) -> int:
 def predicted(name: str, options: Any) -> Iterator[str]:
     """A line for each label of the text; or for each line of the file its labels and the line itself.
 
-    Of a masked model in place of labels what fills the hidden places: those of each after an empty line.
+    Of a masked model in place of labels what fills the hidden places: those of each after an empty line; of a denoising one
+    a line for each gap.
     """
     from lmlab.command.labels import best, probabilities
     from lmlab.command.load import load_run
     from lmlab.task.classification import Classification
+    from lmlab.task.denoising import Denoising
     from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 
     loaded = load_run(name, options.checkpoint)
-    if issubclass(configuration.class_of(loaded.config, "task"), MaskedLanguageModeling):
+    if issubclass(configuration.class_of(loaded.config, "task"), MaskedLanguageModeling | Denoising):
         yield from _filled(loaded, options)
         return
     if not issubclass(configuration.class_of(loaded.config, "task"), Classification):
@@ -62,19 +64,24 @@ def predicted(name: str, options: Any) -> Iterator[str]:
 
 def _filled(loaded: Any, options: Any) -> Iterator[str]:
     from lmlab.command.filling import fillings
+    from lmlab.command.gaps import filled_gaps
 
     if options.second:
-        raise Mistake(f"second={options.second!r} is for pairs of texts, and {loaded.run.path} fills one text; leave it out")
+        raise Mistake(
+            f"second={options.second!r} is for pairs of texts, and {loaded.run.path} fills one text; leave it out"
+        )
+    is_conditional = hasattr(loaded.task.model, "of_pair")
     for row in _lines(Path(options.path)) if options.path else [[options.text]]:
         text = "\t".join(row)
-        places = [
-            [f"{word}  {share:.4f}" for word, share in best]
-            for best in fillings(loaded.task, loaded.tokenizer, text, num=options.num)
-        ]
+        if is_conditional:
+            places = [[filled] for filled in filled_gaps(loaded.task, loaded.tokenizer, text)]
+        else:
+            found = fillings(loaded.task, loaded.tokenizer, text, num=options.num)
+            places = [[f"{word}  {share:.4f}" for word, share in best] for best in found]
         if options.path:
             yield "\t".join([*(line for lines in places for line in lines), text])
         else:
-            yield "\n\n".join("\n".join(lines) for lines in places)
+            yield ("\n" if is_conditional else "\n\n").join("\n".join(lines) for lines in places)
 
 
 def _lines(path: Path) -> list[list[str]]:

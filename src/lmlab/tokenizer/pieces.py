@@ -29,6 +29,24 @@ def with_mask(tokenizer: Trained) -> Trained:
     return tokenizer if tokenizer.mask is not None else tokenizer.with_special([MASK])
 
 
+NUM_SENTINELS = 100
+"""Of T5."""
+
+
+def sentinels(tokenizer: Trained) -> tuple[int, ...]:
+    """`<extra_id_0>`, `<extra_id_1>` ... of a tokenizer that has them."""
+    named = {tokenizer.token(index): index for index in tokenizer.special}
+    found = (named.get(f"<extra_id_{number}>") for number in range(NUM_SENTINELS))
+    return tuple(index for index in found if index is not None)
+
+
+def with_sentinels(tokenizer: Trained) -> Trained:
+    """The same with `<extra_id_0>` ... `<extra_id_99>`, unless it has them."""
+    if sentinels(tokenizer):
+        return tokenizer
+    return tokenizer.with_special([f"<extra_id_{number}>" for number in range(NUM_SENTINELS)])
+
+
 def pieces(tokenizer: Trained, marks: tuple[int, ...]) -> Pieces:
     """Of a tokenizer that has the marks."""
     number = tokenizer.vocab_size

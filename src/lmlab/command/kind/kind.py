@@ -17,12 +17,10 @@ from torchmetrics import Metric
 from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
-<<<<<<< HEAD
-from lmlab.task.masked_language_modeling import MaskedLanguageModeling
-=======
+from lmlab.task.denoising import Denoising
 from lmlab.task.language_modeling import LanguageModeling
+from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 from lmlab.task.sequence_to_sequence import SequenceToSequence
->>>>>>> main
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
 from lmlab.tree import groups
@@ -114,6 +112,7 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
+    from lmlab.command.kind.denoised import Denoised
     from lmlab.command.kind.labelled import Labelled
     from lmlab.command.kind.masked import Masked
     from lmlab.command.kind.source_target import SourceTarget
@@ -123,6 +122,7 @@ def kind_of(config: DictConfig) -> Kind:
     kinds: dict[type, type[Kind]] = {
         LanguageModeling: Tokens,
         MaskedLanguageModeling: Masked,
+        Denoising: Denoised,
         WordEmbedding: Words,
         Classification: Labelled,
         SequenceToSequence: SourceTarget,

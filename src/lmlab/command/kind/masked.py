@@ -105,16 +105,7 @@ class Masked:
 
     def baselines(self, experiment: Experiment) -> dict[str, Any]:
         """Frequencies, and a trigram that fills one place at a time; from the cache where they were computed before."""
-        arrays = experiment.arrays
-        split = "test" if len(arrays.test) else "val"
-        held_out = getattr(arrays, split)
-        if not len(held_out) or arrays.meta["splits"]["train"]["bytes"] > LARGEST_FOR_BASELINES:
-            return {}
-        path = arrays.path / f"masked_baselines_{split}.json"
-        if not path.exists():
-            is_special = _pieces(experiment).is_special
-            json_file.write(path, masked_baselines(train=arrays.train, held_out=held_out, is_special=is_special))
-        return json_file.read(path)
+        return baselines_of(experiment, _pieces(experiment))
 
     def begin(self, experiment: Experiment, run: RunFolder) -> None:
         """Nothing: the tokenizer says all."""
@@ -129,3 +120,16 @@ class Masked:
 def _pieces(experiment: Experiment) -> Pieces:
     tokenizer = experiment.arrays.tokenizer
     return pieces(tokenizer, (tokenizer.mask,))
+
+
+def baselines_of(experiment: Experiment, known: Pieces) -> dict[str, Any]:
+    """What fills hidden places without a model."""
+    arrays = experiment.arrays
+    split = "test" if len(arrays.test) else "val"
+    held_out = getattr(arrays, split)
+    if not len(held_out) or arrays.meta["splits"]["train"]["bytes"] > LARGEST_FOR_BASELINES:
+        return {}
+    path = arrays.path / f"masked_baselines_{split}.json"
+    if not path.exists():
+        json_file.write(path, masked_baselines(train=arrays.train, held_out=held_out, is_special=known.is_special))
+    return json_file.read(path)
