@@ -30,7 +30,7 @@ def restored(source, target):
         else:
             current.append(index)
     assert list(parts) == list(SENTINELS[: len(parts)])
-    return [one for index in source for one in (parts[index] if index in parts else [index])]
+    return [one for index in source for one in parts.get(index, [index])]
 
 
 def step_of(step, *, micro_size=None, world=1, seed=3):

@@ -52,7 +52,9 @@ def step_of(step, *, micro_size=None, world=1, masking="token", seed=3):
 @pytest.mark.parametrize(("micro_size", "world"), [(4, 1), (None, 2), (2, 3)])
 def test_the_global_batch_does_not_depend_on_passes_and_ranks(masking, micro_size, world):
     for step in (0, 10**6):
-        assert torch.equal(step_of(step, micro_size=micro_size, world=world, masking=masking), step_of(step, masking=masking))
+        assert torch.equal(
+            step_of(step, micro_size=micro_size, world=world, masking=masking), step_of(step, masking=masking)
+        )
 
 
 def test_the_batch_follows_from_seed_and_step():
@@ -186,7 +188,9 @@ def test_evaluation_has_every_token_once_and_hides_the_same_for_any_seed_and_siz
 def test_mistakes_name_the_key():
     with pytest.raises(Mistake, match=r"batch.random_rate=0.6 and batch.keep_rate=0.6 are more than all"):
         made(random_rate=0.6, keep_rate=0.6)
-    with pytest.raises(Mistake, match=r"has 36 tokens, fewer than one window of batch.seq_len=37; set batch.seq_len to 36"):
+    with pytest.raises(
+        Mistake, match=r"has 36 tokens, fewer than one window of batch.seq_len=37; set batch.seq_len to 36"
+    ):
         made().train(TOKENS[:36])
     made().train(TOKENS[:37])[0, 0]
     with pytest.raises(Mistake, match=r"batch.masking.mean_length=0.5 is too short"):

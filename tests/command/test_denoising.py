@@ -24,7 +24,10 @@ T5 = ("model=t5_small", "model.cross_attention.num_heads=2", "model.cross_attent
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
     path = tmp_path_factory.mktemp("denoised") / "text.txt"
-    lines = [f"the {'black' if n % 3 else 'white'} cat sat on the {'mat' if n % 3 else 'log'}, and slept." for n in range(400)]
+    lines = [
+        f"the {'black' if n % 3 else 'white'} cat sat on the {'mat' if n % 3 else 'log'}, and slept."
+        for n in range(400)
+    ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 

@@ -24,14 +24,18 @@ SMALL = (
 ENCODERS = [
     name
     for name, path in tree.groups()["model"].items()
-    if fits(path, "vocab_size") and not any(size in name for size in ("_large", "_xl", "_medium", "8b", "4b", "_1b", "1_7b"))
+    if fits(path, "vocab_size")
+    and not any(size in name for size in ("_large", "_xl", "_medium", "8b", "4b", "_1b", "1_7b"))
 ]
 
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
     path = tmp_path_factory.mktemp("masked") / "text.txt"
-    lines = [f"the {'black' if n % 3 else 'white'} cat sat on the {'mat' if n % 3 else 'log'}, and slept." for n in range(400)]
+    lines = [
+        f"the {'black' if n % 3 else 'white'} cat sat on the {'mat' if n % 3 else 'log'}, and slept."
+        for n in range(400)
+    ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
@@ -76,7 +80,10 @@ def test_predict_fills_what_is_hidden(run, tmp_path, capsys):
     lines = tmp_path / "lines.txt"
     lines.write_text("the <mask> sat\n\nthe cat <mask> on\n")
     assert cli.run(["predict", str(run.path), f"path={lines}", "num=1"]) == 0
-    assert [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()] == ["the <mask> sat", "the cat <mask> on"]
+    assert [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()] == [
+        "the <mask> sat",
+        "the cat <mask> on",
+    ]
 
 
 @pytest.mark.parametrize(

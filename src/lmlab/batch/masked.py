@@ -153,7 +153,9 @@ class AdjacentWindows(Dataset[Batch]):
         ids = np.concatenate([text, np.full(missing, self.batching.pieces.eos)]).reshape(-1, length)
         place = np.arange(first, first + ids.size).reshape(ids.shape)
         is_real = place < len(self.tokens)
-        numbers = [generator(EVALUATION, window).random(NUMBERS * length + 1) for window in (place[:, 0] // length).tolist()]
+        numbers = [
+            generator(EVALUATION, window).random(NUMBERS * length + 1) for window in (place[:, 0] // length).tolist()
+        ]
         inputs, targets = self.batching.hidden(ids, np.stack(numbers), is_real)
         return Batch(
             torch.from_numpy(inputs),

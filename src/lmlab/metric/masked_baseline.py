@@ -66,9 +66,7 @@ def _filled(
     for place in places.tolist():
         around = np.tile(padded[place : place + 2 * side + 1], (len(tried), 1))
         around[:, side] = tried
-        score = sum(
-            model.log_prob(around[:, offset : offset + 2], around[:, offset + 2]) for offset in range(side + 1)
-        )
+        score = sum(model.log_prob(around[:, offset : offset + 2], around[:, offset + 2]) for offset in range(side + 1))
         true = int(np.searchsorted(tried, held_out[place]))
         nll -= float(score[true] - np.logaddexp.reduce(score))
         right += int(score.argmax() == true)
