@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,21 +39,38 @@ def is_of_rows(choice):
     return is_part or choice == "task=classification"
 
 
+HIDDEN = {
+    "batch=masked": "masked_language_modeling",
+    "batch/masking": "masked_language_modeling",
+    "batch=corrupted": "denoising",
+}
+"""Batches of text of which something is hidden, with their tasks."""
+
+
 def in_place(choice):
     """The choice with the task or the model that has a place for it."""
+    if (task := HIDDEN.get(choice) or HIDDEN.get(choice.partition("=")[0])) is not None:
+        return [f"task={task}", choice]
     if is_of_words(choice):
         return ["task=word_embedding", choice]
     if is_of_rows(choice):
         return ["task=classification", choice] if choice != "task=classification" else [choice]
+    return [*host(choice.partition("=")[0]), choice]
+
+
+@cache
+def host(group):
+    """What is chosen before an option of this group, so that it has a place."""
+    first = next(iter(GROUPS[group]))
     for before in ([], ["model=transformer"], ["model=recurrent"], ["model=linear_recurrent"], ["model=seq2seq"]):
         try:
-            config.compose([*before, choice])
+            config.compose([*before, f"{group}={first}"])
         except Mistake as mistake:
             if "no place here" not in str(mistake):
                 raise
         else:
-            return [*before, choice]
-    return pytest.fail(f"no model has a place for {choice}")
+            return before
+    return pytest.fail(f"no model has a place for {group}")
 
 
 @pytest.mark.parametrize("choice", [choice for choice in CHOICES if not choice.startswith(("paper=", "sweep="))])

@@ -1,8 +1,7 @@
-"""lmlab predict RUN text="...": the labels that a trained classifier gives a text, or what a masked model finds in it."""
+"""lmlab predict RUN text="...": what a trained classifier, tagger or masked model says of a text, or of a file."""
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from lmlab import config as configuration
@@ -11,9 +10,6 @@ from lmlab.command import front
 from lmlab.types import Mistake
 
 OPTIONS: dict[str, Any] = {"text": str, "second": str, "path": str | None, "num": int, "checkpoint": str}
-
-TOGETHER = 64
-"""Lines of a file that go through the model at a time."""
 
 
 def main(arguments: list[str]) -> int:
@@ -32,64 +28,14 @@ def main(arguments: list[str]) -> int:
 
 
 def predicted(name: str, options: Any) -> Iterator[str]:
-    """A line for each label of the text; or for each line of the file its labels and the line itself.
-
-    Of a masked model in place of labels what fills the hidden places: those of each after an empty line; of a denoising one
-    a line for each gap.
-    """
-    from lmlab.command.labels import best, probabilities
+    """What the kind of the run says of the text, or of each line of the file."""
+    from lmlab.command.kind.kind import Answers, kind_of
     from lmlab.command.load import load_run
-    from lmlab.task.classification import Classification
-    from lmlab.task.denoising import Denoising
-    from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 
     loaded = load_run(name, options.checkpoint)
-    if issubclass(configuration.class_of(loaded.config, "task"), MaskedLanguageModeling | Denoising):
-        yield from _filled(loaded, options)
-        return
-    if not issubclass(configuration.class_of(loaded.config, "task"), Classification):
-        raise Mistake(f"{loaded.run.path} gives no labels: it was not trained with task=classification")
-    labels, is_multi = loaded.vocabulary.labels, bool(loaded.config.task.multi_label)
-    batching = configuration.build(loaded.config, "batch")(
-        seed=0, eos=loaded.tokenizer.eos, num_classes=len(labels), several=is_multi
-    )
-    texts = _lines(Path(options.path)) if options.path else [[one for one in (options.text, options.second) if one]]
-    for first in range(0, len(texts), TOGETHER):
-        part = texts[first : first + TOGETHER]
-        batch = batching.of_texts([[loaded.tokenizer.encode(text) for text in row] for row in part])
-        for row, shares in zip(part, probabilities(loaded.task, batch, multi_label=is_multi)):
-            found = [f"{label}  {share:.4f}" for label, share in best(shares, labels, num=options.num)]
-            yield "\t".join([*found, *row]) if options.path else "\n".join(found)
-
-
-def _filled(loaded: Any, options: Any) -> Iterator[str]:
-    from lmlab.command.filling import fillings
-    from lmlab.command.gaps import filled_gaps
-
-    if options.second:
+    kind = kind_of(loaded.config)
+    if not isinstance(kind, Answers):
         raise Mistake(
-            f"second={options.second!r} is for pairs of texts, and {loaded.run.path} fills one text; leave it out"
+            f"{loaded.run.path} gives no labels: it was not trained with task=classification, nor with another that does"
         )
-    is_conditional = hasattr(loaded.task.model, "of_pair")
-    for row in _lines(Path(options.path)) if options.path else [[options.text]]:
-        text = "\t".join(row)
-        if is_conditional:
-            places = [[filled] for filled in filled_gaps(loaded.task, loaded.tokenizer, text)]
-        else:
-            found = fillings(loaded.task, loaded.tokenizer, text, num=options.num)
-            places = [[f"{word}  {share:.4f}" for word, share in best] for best in found]
-        if options.path:
-            yield "\t".join([*(line for lines in places for line in lines), text])
-        else:
-            yield ("\n" if is_conditional else "\n\n").join("\n".join(lines) for lines in places)
-
-
-def _lines(path: Path) -> list[list[str]]:
-    """The texts of each line that is not empty; the two of a pair stand with a tab between them."""
-    try:
-        lines = path.expanduser().read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Mistake(
-            f"path={path} cannot be read as UTF-8 text ({error}); set path to a file with a text a line"
-        ) from None
-    return [line.strip("\r").split("\t") for line in lines if line.strip()]
+    yield from kind.answer(loaded, options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from lmlab.budget.flops import training_flops
 from lmlab.budget.memory import training_memory
 from lmlab.budget.parameters import count
 from lmlab.command.kind.kind import Cost, plan_of
-from lmlab.command.kind.masked import baselines_of
+from lmlab.command.kind.masked import baselines_of, texts_of
 from lmlab.command.kind.tokens import Tokens
 from lmlab.metric.masked_scores import MaskedScores
 from lmlab.optimizer.groups import parameter_groups
@@ -29,6 +29,7 @@ from lmlab.types import MASK, Batch, Mistake, Pieces
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
+    from lmlab.command.load import Loaded
     from lmlab.run.folder import RunFolder
     from lmlab.tokenizer.trained import Trained
 
@@ -129,6 +130,14 @@ class Denoised:
 
     def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
         """Nothing else."""
+
+    def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
+        """What is written for each `<mask>`, one a line; or for each line of the file, and the line."""
+        from lmlab.command.gaps import filled_gaps
+
+        for text in texts_of(loaded, options):
+            found = filled_gaps(loaded.task, loaded.tokenizer, text)
+            yield "\t".join([*found, text]) if options.path else "\n".join(found)
 
 
 def _pieces(experiment: Experiment) -> Pieces:

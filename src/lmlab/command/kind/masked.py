@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from torchmetrics import Metric
 from lmlab import config as configuration
 from lmlab.command.kind.kind import Cost, plan_of
 from lmlab.command.kind.tokens import LARGEST_FOR_BASELINES, Tokens, unsharded
+from lmlab.command.lines import lines_of
 from lmlab.metric.masked_baseline import masked_baselines
 from lmlab.metric.masked_scores import MaskedScores
 from lmlab.run import json_file
@@ -25,6 +26,7 @@ from lmlab.types import MASK, Mistake, Pieces
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
+    from lmlab.command.load import Loaded
     from lmlab.run.folder import RunFolder
     from lmlab.tokenizer.trained import Trained
 
@@ -115,6 +117,20 @@ class Masked:
     def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
         """Nothing else."""
 
+    def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
+        """The likeliest tokens for each `<mask>`, an empty line between two; or for each line of the file, and the line."""
+        from lmlab.command.filling import fillings
+
+        for text in texts_of(loaded, options):
+            places = [
+                [f"{word}  {share:.4f}" for word, share in best]
+                for best in fillings(loaded.task, loaded.tokenizer, text, num=options.num)
+            ]
+            if options.path:
+                yield "\t".join([*(line for lines in places for line in lines), text])
+            else:
+                yield "\n\n".join("\n".join(lines) for lines in places)
+
 
 def _pieces(experiment: Experiment) -> Pieces:
     tokenizer = experiment.arrays.tokenizer
@@ -132,3 +148,12 @@ def baselines_of(experiment: Experiment, known: Pieces) -> dict[str, Any]:
     if not path.exists():
         json_file.write(path, masked_baselines(train=arrays.train, held_out=held_out, is_special=known.is_special))
     return json_file.read(path)
+
+
+def texts_of(loaded: Loaded, options: Any) -> list[str]:
+    """The text, or the lines of the file."""
+    if options.second:
+        raise Mistake(
+            f"second={options.second!r} is for pairs of texts, and {loaded.run.path} fills one text; leave it out"
+        )
+    return ["\t".join(row) for row in lines_of(options.path)] if options.path else [options.text]
