@@ -66,7 +66,8 @@ def _filled(
     for place in places.tolist():
         around = np.tile(padded[place : place + 2 * side + 1], (len(tried), 1))
         around[:, side] = tried
-        score = sum(model.log_prob(around[:, offset : offset + 2], around[:, offset + 2]) for offset in range(side + 1))
+        grams = [(around[:, offset : offset + 2], around[:, offset + 2]) for offset in range(side + 1)]
+        score = np.sum([model.log_prob(context, last) for context, last in grams], axis=0)
         true = int(np.searchsorted(tried, held_out[place]))
         nll -= float(score[true] - np.logaddexp.reduce(score))
         right += int(score.argmax() == true)

@@ -72,7 +72,8 @@ class MaskedLanguageModeling(Task):
         if self.every is None or not bool((batch.targets != IGNORE).any()):
             return []
         window = batch.place[:, 0] // batch.place.shape[1]
-        return torch.nonzero(window % self.every == 0)[:, 0].tolist()
+        found: list[int] = torch.nonzero(window % self.every == 0)[:, 0].tolist()
+        return found
 
     def _one_at_a_time(self, batch: Batch, row: int) -> tuple[Tensor, Tensor]:
         """-log p of each token of a row that is not special, given all others, and whether it is the likeliest."""

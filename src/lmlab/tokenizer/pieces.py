@@ -104,9 +104,10 @@ class _Spelling:
 def _types(node: object) -> set[str]:
     """The kinds of all parts of a tokenizer.json but its vocabulary."""
     if isinstance(node, dict):
-        found = {str(node["type"])} if "type" in node else set()
-        return found.union(*(_types(value) for key, value in node.items() if key not in ("vocab", "merges")))
-    return set().union(*map(_types, node)) if isinstance(node, list) else set()
+        own = {str(node["type"])} if "type" in node else set()
+        below = [value for key, value in node.items() if key not in ("vocab", "merges")]
+        return own | _types(below)
+    return {one for child in node for one in _types(child)} if isinstance(node, list) else set()
 
 
 def _script(character: str) -> int:
