@@ -144,7 +144,7 @@ def baselines_of(experiment: Experiment, known: Pieces) -> dict[str, Any]:
     held_out = getattr(arrays, split)
     if not len(held_out) or arrays.meta["splits"]["train"]["bytes"] > LARGEST_FOR_BASELINES:
         return {}
-    path = arrays.path / f"masked_baselines_{split}.json"
+    path = arrays.path / f"masked_baselines_{len(known.is_special)}_{split}.json"  # marks count as well
     if not path.exists():
         json_file.write(path, masked_baselines(train=arrays.train, held_out=held_out, is_special=known.is_special))
     return json_file.read(path)
