@@ -128,7 +128,10 @@ def test_every_masking_goes_with_every_tokenizer(text, tmp_path, masking, tokeni
 def test_every_encoder_trains_and_every_other_model_says_why_not(text, tmp_path, model, capsys):
     kept = [word for word in SMALL if not word.startswith(("model.", "trainer.max_steps", "task.pseudo"))]
     composed = config.compose(["task=masked_language_modeling", f"model={model}"])
-    small = {"model.dim": 16, "model.num_layers": 1, "model.attention.num_heads": 2, "model.hidden_dim": 16}
+    small = {
+        "model.dim": 16, "model.num_layers": 1, "model.attention.num_heads": 2, "model.attention.num_kv_heads": 2,
+        "model.attention.head_dim": 8, "model.feedforward.hidden_dim": 24,
+    }  # fmt: skip
     sizes = [f"{key}={value}" for key, value in small.items() if config.has(composed, key)]
     refusal = None
     try:
