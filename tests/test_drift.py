@@ -46,8 +46,18 @@ def is_of_tags(choice):
     return is_head or choice in ("batch=tagged", "task=tagging")
 
 
+HIDDEN = {
+    "batch=masked": "masked_language_modeling",
+    "batch/masking": "masked_language_modeling",
+    "batch=corrupted": "denoising",
+}
+"""Batches of text of which something is hidden, with their tasks."""
+
+
 def in_place(choice):
     """The choice with the task or the model that has a place for it."""
+    if (task := HIDDEN.get(choice) or HIDDEN.get(choice.partition("=")[0])) is not None:
+        return [f"task={task}", choice]
     if is_of_words(choice):
         return ["task=word_embedding", choice]
     if is_of_rows(choice):
