@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
-from lmlab.batch.buckets import Buckets
-from lmlab.batch.sampler import Share, share
+from lmlab.batch.row_batches import Array, RowBatches
 from lmlab.examples import Labelled as Example
 from lmlab.examples import Rows
 from lmlab.types import IGNORE, Batch, Mistake
 
-Array = np.ndarray[Any, np.dtype[Any]]
 
-
-class Labelled:
-    """Batches of `size` examples of about one length; each epoch has every example once.
+class Labelled(RowBatches):
+    """One target an example, its label, or 0 and 1 for each label; of too long inputs the end is left out, of a pair that of
+    the longer text.
 
     Args:
-        seq_len: tokens of an input; of longer ones the end is left out, of a pair that of the longer text.
-        max_tokens: of a step, padding included; None: any number.
-        eos: stands before, between and behind the texts.
         num_classes: that are known.
         several: whether any number of labels may hold of an example.
     """
 
     example = Example
-    carries_state = False
 
     def __init__(
         self,
@@ -45,39 +36,23 @@ class Labelled:
         num_classes: int,
         several: bool,
     ) -> None:
-        if max_tokens is not None and max_tokens < seq_len:
-            raise Mistake(
-                f"batch.max_tokens={max_tokens} has no room for a text of batch.seq_len={seq_len}; set it to {seq_len} or more"
-            )
-        self.size, self.micro_size, self.max_tokens, self.seq_len = size, micro_size, max_tokens, seq_len
-        self.eval_size, self.num_workers, self.seed = eval_size, num_workers, seed
-        self.eos, self.num_classes, self.several = eos, num_classes, several
-
-    def share(self, *, rank: int = 0, world: int = 1) -> Share:
-        """This rank's part of every global batch."""
-        return share(self.size, self.micro_size, rank=rank, world=world)
-
-    def steps_per_epoch(self, rows: Rows) -> int:
-        return len(self.train(rows).buckets)
-
-    def train(self, rows: Rows, *, rank: int = 0, world: int = 1) -> Steps:
-        """The training batches of one rank, by (step, micro-step)."""
-        if not len(rows):
-            raise Mistake("the training split has no example; give some in data.path")
-        buckets = Buckets(self.lengths(rows), size=self.size, max_tokens=self.max_tokens, seed=self.seed)
-        return Steps(self, rows, buckets, self.share(rank=rank, world=world))
-
-    def eval(self, rows: Rows) -> Evaluation:
-        """The evaluation batches, by number: short texts first."""
-        return Evaluation(self, rows)
+        super().__init__(
+            size=size,
+            micro_size=micro_size,
+            max_tokens=max_tokens,
+            seq_len=seq_len,
+            eval_size=eval_size,
+            num_workers=num_workers,
+            seed=seed,
+            eos=eos,
+        )
+        self.num_classes, self.several = num_classes, several
 
     def lengths(self, rows: Rows) -> Array:
-        """Of the inputs, [example]."""
         found: Array = np.minimum(rows.lengths() + rows.counts() + 1, self.seq_len)
         return found
 
     def batch(self, rows: Rows, chosen: Array) -> Batch:
-        """Some examples as one batch, padded to the longest; of none, a row without a target."""
         batch = self._padded([self._input(rows.texts_of(row)) for row in chosen])
         if len(chosen):
             batch.targets, batch.num_targets = self._targets(rows, chosen), len(chosen)
@@ -124,36 +99,3 @@ def fitted(texts: list[Array], length: int) -> list[Array]:
         if sizes[longest] < 0:
             raise Mistake(f"batch.seq_len={length} has no room for {len(texts)} text(s); set it to e.g. 128")
     return [text[:size] for text, size in zip(texts, sizes)]
-
-
-class Steps(Dataset[Batch]):
-    """(step, micro-step) -> the examples of this rank and pass."""
-
-    def __init__(self, batching: Labelled, rows: Rows, buckets: Buckets, share: Share) -> None:
-        self.batching, self.rows, self.buckets, self.share = batching, rows, buckets, share
-        self.length = batching.lengths(rows)
-
-    def __getitem__(self, key: tuple[int, int]) -> Batch:
-        step, micro = key
-        whole = self.buckets[step]
-        part = self.share.rows(micro)
-        batch = self.batching.batch(self.rows, whole[part.start : part.stop])
-        batch.num_targets, batch.num_tokens, batch.place = len(whole), int(self.length[whole].sum()), None
-        return batch
-
-
-class Evaluation(Dataset[Batch]):
-    """Batch number -> Batch: every example once."""
-
-    def __init__(self, batching: Labelled, rows: Rows) -> None:
-        self.batching, self.rows = batching, rows
-        self.order = np.argsort(batching.lengths(rows), kind="stable")
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batching.eval_size)
-
-    def __getitem__(self, number: int) -> Batch:
-        if number >= len(self):
-            raise IndexError(number)
-        size = self.batching.eval_size
-        return self.batching.batch(self.rows, self.order[number * size : (number + 1) * size])

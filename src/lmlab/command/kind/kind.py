@@ -17,6 +17,7 @@ from torchmetrics import Metric
 from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
+from lmlab.task.language_modeling import LanguageModeling
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
 from lmlab.tree import groups
@@ -108,14 +109,13 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
-    from lmlab.command.kind.rows import Rows
+    from lmlab.command.kind.labelled import Labelled
     from lmlab.command.kind.tokens import Tokens
     from lmlab.command.kind.words import Words
 
+    kinds: dict[type, type[Kind]] = {LanguageModeling: Tokens, WordEmbedding: Words, Classification: Labelled}
     task = configuration.class_of(config, "task")
-    if issubclass(task, WordEmbedding):
-        return Words()
-    return Rows() if issubclass(task, Classification) else Tokens()
+    return next((kind for one, kind in kinds.items() if issubclass(task, one)), Tokens)()
 
 
 def check_parts(config: DictConfig) -> None:
