@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from lmlab.batch.buckets import Buckets
-from lmlab.batch.sampler import Share, generator, share
+from lmlab.batch.row_batches import Array, RowBatches
+from lmlab.batch.sampler import Share, generator
 from lmlab.batch.spec_augment import SpecAugment
 from lmlab.examples import Speech as Example
 from lmlab.examples import Utterances
 from lmlab.types import IGNORE, Batch, Mistake
 
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
-
-class Speech:
-    """Batches of `size` recordings of about one length; each epoch has every recording once.
+class Speech(RowBatches):
+    """A transcript for each recording.
 
     Args:
         seq_len: frames; longer recordings are left out of training, and of nothing else.
@@ -29,7 +25,6 @@ class Speech:
     """
 
     example = Example
-    carries_state = False
 
     def __init__(
         self,
@@ -43,30 +38,25 @@ class Speech:
         augment: SpecAugment | None,
         seed: int,
     ) -> None:
-        if max_tokens is not None and max_tokens < seq_len:
-            raise Mistake(
-                f"batch.max_tokens={max_tokens} has no room for a recording of batch.seq_len={seq_len} frames; set it to "
-                f"{seq_len} or more"
-            )
-        self.size, self.micro_size, self.max_tokens, self.seq_len = size, micro_size, max_tokens, seq_len
-        self.eval_size, self.num_workers, self.augment, self.seed = eval_size, num_workers, augment, seed
+        super().__init__(
+            size=size,
+            micro_size=micro_size,
+            max_tokens=max_tokens,
+            seq_len=seq_len,
+            eval_size=eval_size,
+            num_workers=num_workers,
+            seed=seed,
+            eos=0,  # of which inputs that are no texts have none
+        )
+        self.augment = augment
 
-    def share(self, *, rank: int = 0, world: int = 1) -> Share:
-        """This rank's part of every global batch."""
-        return share(self.size, self.micro_size, rank=rank, world=world)
+    def lengths(self, rows: Utterances) -> Array:
+        return rows.lengths()
 
-    def steps_per_epoch(self, rows: Utterances) -> int:
-        return len(self.train(rows).buckets)
-
-    def train(self, rows: Utterances, *, rank: int = 0, world: int = 1) -> Steps:
-        """The training batches of one rank, by (step, micro-step)."""
+    def train(self, rows: Utterances, *, rank: int = 0, world: int = 1) -> Steps:  # type: ignore[override]
         if not len(rows):
             raise Mistake("the training split has no recording; give some in data.path")
         return Steps(self, rows, self.share(rank=rank, world=world))
-
-    def eval(self, rows: Utterances) -> Evaluation:
-        """The evaluation batches, by number: short recordings first."""
-        return Evaluation(self, rows)
 
     def batch(self, rows: Utterances, chosen: Array, keys: list[tuple[int, int]] | None = None) -> Batch:
         """Some recordings as one batch; of none, a frame without a target.
@@ -126,20 +116,3 @@ class Steps(Dataset[Batch]):
         batch = self.batching.batch(self.rows, chosen, keys)
         batch.num_targets, batch.num_tokens, batch.place = len(whole), int(self.length[whole].sum()), None
         return batch
-
-
-class Evaluation(Dataset[Batch]):
-    """Batch number -> Batch: every recording once."""
-
-    def __init__(self, batching: Speech, rows: Utterances) -> None:
-        self.batching, self.rows = batching, rows
-        self.order = np.argsort(rows.lengths(), kind="stable")
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batching.eval_size)
-
-    def __getitem__(self, number: int) -> Batch:
-        if number >= len(self):
-            raise IndexError(number)
-        size = self.batching.eval_size
-        return self.batching.batch(self.rows, self.order[number * size : (number + 1) * size])

@@ -12,7 +12,7 @@ class Listener(nn.Module):
     """Frames of a recording -> states, fewer of them.
 
     Args:
-        frontend: (num_features, dim) -> a module of features [batch, time, num_features] and document [batch, time] ->
+        frontend: (num_features, dim) -> a module of features [batch, time, num_features] and document [batch, time] (None: no padding) ->
             vectors [batch, states, dim], with its `factor`: the frames that one state stands for.
         encoder: which reads vectors; its embedding is not used.
     """
@@ -42,7 +42,7 @@ class Listener(nn.Module):
     def forward(
         self,
         inputs: Float[Tensor, "batch time features"],
-        document: Int[Tensor, "batch time"],
+        document: Int[Tensor, "batch time"] | None = None,
         memory: Memory | None = None,
         state: State = None,
         *,
@@ -51,4 +51,5 @@ class Listener(nn.Module):
         assert memory is None, "it was built without a memory"
         assert state is None, "an encoder sees its whole input at once"
         vectors = self.frontend(inputs, document)
-        return self.encoder(vectors, self.heard(document), with_attention=with_attention)
+        heard = None if document is None else self.heard(document)
+        return self.encoder(vectors, heard, with_attention=with_attention)

@@ -18,6 +18,7 @@ from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
 from lmlab.task.language_modeling import LanguageModeling
+from lmlab.task.speech_recognition import SpeechRecognition
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
 from lmlab.tree import groups
@@ -110,10 +111,11 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
     from lmlab.command.kind.labelled import Labelled
+    from lmlab.command.kind.speech import Speech
     from lmlab.command.kind.tokens import Tokens
     from lmlab.command.kind.words import Words
 
-    kinds: dict[type, type[Kind]] = {LanguageModeling: Tokens, WordEmbedding: Words, Classification: Labelled}
+    kinds: dict[type, type[Kind]] = {LanguageModeling: Tokens, WordEmbedding: Words, Classification: Labelled, SpeechRecognition: Speech}
     task = configuration.class_of(config, "task")
     return next((kind for one, kind in kinds.items() if issubclass(task, one)), Tokens)()
 

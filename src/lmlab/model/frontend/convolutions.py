@@ -31,9 +31,9 @@ class Convolutions(nn.Module):
         self.second = nn.Conv1d(dim, dim, kernel_size=3, stride=second, padding=1)
 
     def forward(
-        self, inputs: Float[Tensor, "batch time features"], document: Int[Tensor, "batch time"]
+        self, inputs: Float[Tensor, "batch time features"], document: Int[Tensor, "batch time"] | None
     ) -> Float[Tensor, "batch states dim"]:
-        is_real = (document > 0)[:, None].to(inputs.dtype)
+        is_real = inputs.new_ones(1, 1, inputs.shape[1]) if document is None else (document > 0)[:, None].to(inputs)
         states = inputs.transpose(1, 2) * is_real
         for part in (self.first, self.second):
             # What a window over a recording's end makes of padding must be zeros again for the next one.

@@ -23,10 +23,10 @@ class Stacking(nn.Module):
         self.map = nn.Linear(num_features * factor, dim)
 
     def forward(
-        self, inputs: Float[Tensor, "batch time features"], document: Int[Tensor, "batch time"]
+        self, inputs: Float[Tensor, "batch time features"], document: Int[Tensor, "batch time"] | None
     ) -> Float[Tensor, "batch states dim"]:
-        real = inputs * (document > 0)[..., None]
+        real = inputs if document is None else inputs * (document > 0)[..., None]
         padded = nn.functional.pad(real, (0, 0, 0, -real.shape[1] % self.factor))
         stacked = padded.reshape(len(padded), -1, self.factor * padded.shape[-1])
         vectors: Tensor = self.map(stacked)
-        return vectors * (document[:, :: self.factor] > 0)[..., None]
+        return vectors if document is None else vectors * (document[:, :: self.factor] > 0)[..., None]
