@@ -1,4 +1,4 @@
-"""lmlab predict RUN text="...": the labels that a trained classifier gives a text, or each line of a file."""
+"""lmlab predict RUN text="...": the labels of a text, or of each line of a file; path=FILE.wav: what is said in a recording."""
 
 import sys
 from collections.abc import Iterator
@@ -32,12 +32,21 @@ def main(arguments: list[str]) -> int:
 
 
 def predicted(name: str, options: Any) -> Iterator[str]:
-    """A line for each label of the text; or for each line of the file its labels and the line itself."""
-    from lmlab.command.labels import best, probabilities
+    """Of what the run was trained for, a line each."""
     from lmlab.command.load import load_run
-    from lmlab.task.classification import Classification
+    from lmlab.command.transcripts import transcribed
+    from lmlab.task.speech_recognition import SpeechRecognition
 
     loaded = load_run(name, options.checkpoint)
+    is_speech = issubclass(configuration.class_of(loaded.config, "task"), SpeechRecognition)
+    return transcribed(loaded, options) if is_speech else labelled(loaded, options)
+
+
+def labelled(loaded: Any, options: Any) -> Iterator[str]:
+    """A line for each label of the text; or for each line of the file its labels and the line itself."""
+    from lmlab.command.labels import best, probabilities
+    from lmlab.task.classification import Classification
+
     if not issubclass(configuration.class_of(loaded.config, "task"), Classification):
         raise Mistake(f"{loaded.run.path} gives no labels: it was not trained with task=classification")
     labels, is_multi = loaded.vocabulary.labels, bool(loaded.config.task.multi_label)

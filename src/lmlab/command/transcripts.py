@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from lmlab.data.audio import read_audio
+from lmlab import config as configuration
+from lmlab.data.audio import SUFFIXES, read_audio
 from lmlab.data.found import Fault
 from lmlab.examples import Heard
 from lmlab.types import Batch, Mistake
+
+
+def transcribed(loaded: Any, options: Any) -> Iterator[str]:
+    """The text of a recording; of the recordings of a folder, each with its name before it."""
+    if options.text or options.second:
+        raise Mistake(f"{loaded.run.path} reads recordings: lmlab predict RUN path=FILE.wav, or the path of a folder of them")
+    path = Path(options.path).expanduser()
+    files = sorted(one for one in path.iterdir() if one.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+    if not files:
+        raise Mistake(f"path={path} has no recordings ({', '.join(SUFFIXES)}); set path to one, or to a folder of them")
+    features, batching, decode = (configuration.build(loaded.config, key) for key in ("features", "batch", "decoding"))
+    for file in files:
+        batch = batching(seed=0).of_features([features_of_file(file, features, loaded.vocabulary)])
+        text = transcripts(loaded.task, batch, decode, loaded.tokenizer.decode)[0]
+        yield f"{file.name}\t{text}" if path.is_dir() else text
 
 
 @torch.no_grad()
@@ -39,8 +56,6 @@ def features_of_file(path: Path, features: Any, heard: Heard) -> Any:
     Raises:
         Mistake: for a file that cannot be read.
     """
-    import numpy as np
-
     if not path.is_file():
         raise Mistake(f"path={path} does not exist; set path to a recording, or to a folder of them")
     try:
