@@ -136,7 +136,8 @@ class Utterances:
     def features_of(self, row: int) -> np.ndarray:
         """Of a recording, with mean 0 and variance 1 over the training split, float32 [time, feature]."""
         start = self.frame_ends[row - 1] if row else 0
-        return (self.frames[start : self.frame_ends[row]].astype(np.float32) - self.mean) * self.scale
+        found: np.ndarray = (self.frames[start : self.frame_ends[row]].astype(np.float32) - self.mean) * self.scale
+        return found
 
     def ids_of(self, row: int) -> np.ndarray:
         """Of a transcript."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from lmlab.data.find import find_files
 from lmlab.data.found import Fault
@@ -83,8 +84,16 @@ class SpeechTable:
 def _rows(wanted: str, part: Split, layout: Layout) -> Iterator[Recording]:
     key = "data.path" if part == "train" else f"data.{part}_path"
     for table in find_files(wanted, key, SUFFIXES):
-        for number, row in read_rows(table, layout, skip=False):
+        for number, row in _named(table, layout):
             if isinstance(row, Fault):
                 raise Mistake(f"{table}, line {number} {row.what}; {row.change}")
             text, audio = map(str, row)
             yield Recording(table.parent / Path(audio.strip()).expanduser(), text, f"{table.name}, line {number}")
+
+
+def _named(table: Path, layout: Layout) -> Iterator[tuple[int, list[Any] | Fault]]:
+    """Rows of a table, of whose columns the one that a Layout calls label is here called audio."""
+    try:
+        yield from read_rows(table, layout, skip=False)
+    except Mistake as mistake:
+        raise Mistake(str(mistake).replace("data.label=", "data.audio=")) from None

@@ -39,7 +39,7 @@ class SpokenDigits:
         root: str | None,
         folders: Sequence[str],
         speaker: str | None,
-        val: float,
+        val: int | float,
         sample_rate: int,
         on_error: str,
         cache_dir: str | None,

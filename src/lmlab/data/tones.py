@@ -57,7 +57,7 @@ class Tones:
         num_train: int,
         num_val: int,
         num_test: int,
-        noise: float,
+        noise: int | float,
         sample_rate: int,
     ) -> None:
         check_rate(sample_rate)

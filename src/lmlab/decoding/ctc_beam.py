@@ -39,9 +39,9 @@ class CtcBeam:
         for row in scores:
             open_symbols = [int(one) for one in np.flatnonzero(row[:blank] >= self.floor)]
             beam = self._step(beam, row.tolist(), open_symbols)
-            best = sorted(beam, key=lambda prefix: -np.logaddexp(*beam[prefix]))[: self.width]
-            beam = {prefix: beam[prefix] for prefix in best}
-        return list(max(beam, key=lambda prefix: float(np.logaddexp(*beam[prefix]))))
+            best = sorted(beam.items(), key=lambda one: -np.logaddexp(*one[1]))[: self.width]
+            beam = dict(best)
+        return list(max(beam.items(), key=lambda one: float(np.logaddexp(*one[1])))[0])
 
     def _step(
         self, beam: dict[Prefix, tuple[float, float]], row: Sequence[float], symbols: Sequence[int]

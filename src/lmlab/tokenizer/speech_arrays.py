@@ -115,7 +115,8 @@ class Moments:
 
     @property
     def deviation(self) -> np.ndarray:
-        return np.sqrt(np.maximum(self.squares / max(self.frames, 1) - self.mean**2, 0))
+        found: np.ndarray = np.sqrt(np.maximum(self.squares / max(self.frames, 1) - self.mean**2, 0))
+        return found
 
 
 def _write(

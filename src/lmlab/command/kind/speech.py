@@ -129,7 +129,7 @@ class Speech(Rows):
                     split,
                     f"{num_short:,}",
                 )
-        model, _ = on_meta(experiment.config, self.vocabulary(experiment))
+        model: Any = on_meta(experiment.config, self.vocabulary(experiment))[0]
         for line in lines(calls(experiment, model.encoder, length=_longest(experiment) // factor + 1)):
             log.info("%s", line)
 
@@ -161,7 +161,8 @@ class Speech(Rows):
 
         def loss() -> torch.Tensor:
             logits = head(model(features).states).float()
-            return -logits.log_softmax(dim=-1).mean()
+            found: torch.Tensor = -logits.log_softmax(dim=-1).mean()
+            return found
 
         return loss, longest
 
