@@ -38,12 +38,26 @@ def is_of_rows(choice):
     return is_part or choice == "task=classification"
 
 
+SPEECH = ("features", "decoding", "model/frontend")
+"""Groups that speech alone has."""
+
+
+def is_of_speech(choice):
+    """Whether it is a head or batch for recordings, a part that only they have, or the task about them."""
+    group, _, option = choice.partition("=")
+    needs = {"head": "num_symbols", "batch": "augment"}
+    is_part = group in needs and fits(GROUPS[group][option], needs[group])
+    return is_part or group in SPEECH or choice == "task=speech_recognition"
+
+
 def in_place(choice):
     """The choice with the task or the model that has a place for it."""
     if is_of_words(choice):
         return ["task=word_embedding", choice]
     if is_of_rows(choice):
         return ["task=classification", choice] if choice != "task=classification" else [choice]
+    if is_of_speech(choice):
+        return [*dict.fromkeys(["task=speech_recognition", choice])]
     for before in ([], ["model=transformer"], ["model=recurrent"], ["model=linear_recurrent"], ["model=seq2seq"]):
         try:
             config.compose([*before, choice])
@@ -152,6 +166,9 @@ def labelled(tmp_path_factory):
     return path
 
 
+FEW_TONES = ["data.num_letters=3", "data.longest=3", "data.num_train=9", "data.num_val=3", "data.num_test=3"]
+
+
 @pytest.mark.parametrize("choice", TRAINED)
 def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny, pretrained, labelled, capsys):
     placed = in_place(choice)
@@ -159,13 +176,15 @@ def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny
     if is_of_rows(choice):
         small = [word for word in small if not word.startswith("data")] + ["data=table", f"data.path={labelled}"]
     needed = [word.format(pretrained=pretrained) for word in NEEDS.get(choice, [])]
+    if is_of_speech(choice):
+        small = [word for word in small if not word.startswith("data")] + FEW_TONES
     refusal, composed = None, config.compose([*placed, *needed])
     if "task=word_embedding" in placed:
         small = [word for word in small if not word.startswith("tokenizer=")]
         needed += [] if "tokenizer.min_count" in " ".join(needed) else ["tokenizer.min_count=1"]
     small = with_place(small, composed)
     small += ["model.attention.num_heads=4"] if "attention" in composed.model else []
-    if choice.startswith("model") and not is_of_words(choice):
+    if choice.startswith("model") and not is_of_words(choice) and not is_of_speech(choice):
         refusal = why_no_decoder(config.compose([*small, *placed]))
     before = runs()
     code = cli.run(["train", *small, *[word for word in placed if word not in small], *needed, "fresh=true"])
