@@ -22,8 +22,8 @@ class Recurrent(nn.Module):
 
     def forward(self, inputs, document=None, memory=None, state=None):
         self.read += inputs.shape[1]
-        states, state = self.layer(self.embedding(inputs), state)
-        return Output(states=states, state=state)
+        states, state = self.layer(self.embedding(inputs), None if state is None else state.transpose(0, 1).contiguous())
+        return Output(states=states, state=state.transpose(0, 1))  # batch first
 
 
 class Growing(nn.Module):
@@ -142,6 +142,13 @@ def test_a_finished_row_repeats_eos_and_all_finished_stops():
 def test_no_tokens_asked_for_gives_none():
     model = Recurrent().eval()
     assert generate(model, head_for(model), prompt(), **options(max_tokens=0)).shape == (3, 0)
+
+
+@pytest.mark.parametrize("document", [[[1, 0], [1, 1]], [[0, 0], [1, 1]], [[1, 2], [1, 1]]])
+def test_padding_that_does_not_stand_before_a_text_is_refused(document):
+    model = Recurrent().eval()
+    with pytest.raises(AssertionError, match="stands before the text"):
+        generate(model, head_for(model), prompt(2, 2), **options(document=torch.tensor(document)))
 
 
 def test_an_empty_prompt_is_refused():

@@ -62,6 +62,11 @@ def test_repetition_penalty_makes_what_occurred_less_likely_and_leaves_the_rest(
     torch.testing.assert_close(penalized, expected)
 
 
+def test_padding_is_not_penalized():
+    padded = torch.tensor([[-1, -1, 3], [-1, 0, 6]])
+    torch.testing.assert_close(penalize_repetition(2.0)(LOGITS, padded), penalize_repetition(2.0)(LOGITS, PREVIOUS))
+
+
 def test_filters_do_not_change_their_input():
     before = LOGITS.clone()
     chooser(temperature=0.5, top_k=3, top_p=0.9, repetition_penalty=1.2)(LOGITS, PREVIOUS, torch.rand(2))

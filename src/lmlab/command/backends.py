@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn.attention import SDPBackend
 from lmlab.command.experiment import Experiment, build_task
 from lmlab.model.attention.backend import Call, choose
 from lmlab.model.attention.multi_head import MultiHead
+from lmlab.types import Conditional
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +107,11 @@ def _pass(model: nn.Module, length: int, *, with_documents: bool) -> None:
     ids = torch.zeros(1, length, dtype=torch.long, device="meta")
     document: Tensor | None = torch.ones_like(ids) if with_documents else None
     with torch.no_grad():
-        model(ids, document)
+        if not isinstance(model, Conditional):
+            model(ids, document)
+            return
+        with suppress(NotImplementedError):  # a recurrence on one side reads documents by value, and shapes have none
+            model.of_pair(ids, ids, document, document)
 
 
 def computed_in(precision: str) -> torch.dtype:

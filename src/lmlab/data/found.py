@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from lmlab.examples import Labelled
+Kind = TypeVar("Kind")
+"""A type of example."""
 
 
 class Fault(Exception):
@@ -18,10 +20,12 @@ class Fault(Exception):
 
 
 @dataclass(frozen=True)
-class Found:
+class Found(Generic[Kind]):
     """One example of a file or folder."""
 
     source: Path
     place: str
     """Within the source: `line 3`, or a file's name."""
-    content: Labelled | Fault
+    content: Kind | Fault
+    group: str = ""
+    """Where train is divided: examples of one group come into one split."""

@@ -75,7 +75,7 @@ class LabelledFolders:
             for part, by_label in self._folders.items()
         }
 
-    def _examples(self, part: Split) -> Iterator[Found]:
+    def _examples(self, part: Split) -> Iterator[Found[Labelled]]:
         for label, paths in self._files[part].items():
             for path in paths:
                 yield Found(path.parent, path.name, self._example(path, label))

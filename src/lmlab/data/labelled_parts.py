@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from lmlab.data.found import Fault, Found
+from lmlab.data.left_out import LeftOut
 from lmlab.data.portion import check_fractions, split_of
 from lmlab.examples import Labelled
 from lmlab.types import Mistake, Split
 
-log = logging.getLogger(__name__)
-
-Reader = Callable[[], Iterator[Found]]
+Reader = Callable[[], Iterator[Found[Labelled]]]
 """Reads all of a file or folder anew."""
-
-LeftOut = dict[Path, list[str]]
-"""Of every file or folder what was wrong, with its place."""
 
 Seen = dict[tuple[Split, Path, tuple[str, ...]], list[str]]
 """The places of the examples of a split, a file and some labels."""
-
-NAMED = 3
-"""So many of the examples that were left out are told."""
 
 
 class LabelledParts:
@@ -71,22 +63,22 @@ class LabelledParts:
     @cached_property
     def _labels(self) -> frozenset[str]:
         """Of the training split, once everything has been read and nothing is found wrong."""
-        left_out: LeftOut = {}
+        left_out = LeftOut(skip=self._skip)
         seen: Seen = {}
         for origin, readers in self._readers.items():
             for found in (found for reader in readers for found in reader()):
                 if isinstance(found.content, Fault):
-                    self._leave_out(found.source, found.place, found.content, left_out)
+                    left_out.add(found.source, found.place, found.content)
                 else:
                     kind = (self._split(origin, found.content), found.source, found.content.labels)
                     seen.setdefault(kind, []).append(found.place)
         labels = frozenset(label for split, _, own in seen if split == "train" for label in own)
-        self._check_training(labels, any(split == "train" for split, *_ in seen), left_out)
+        left_out.check_train({split for split, *_ in seen}, self.fractions)
+        self._check_variety(labels, left_out.spoken())
         self._check_labels(labels, seen, left_out)
-        self._check_rest({split for split, _, own in seen if labels >= {*own}}, left_out)
-        for source, faults in left_out.items():
-            were = "example was" if len(faults) == 1 else "examples were"
-            log.warning("%d %s left out of %s: %s", len(faults), were, source, _summary(faults))
+        there = {split for split, _, own in seen if labels >= {*own}}
+        left_out.check_rest(there, {*self._readers, *self.fractions}, self.fractions)
+        left_out.report()
         return labels
 
     def _check_labels(self, labels: frozenset[str], seen: Seen, left_out: LeftOut) -> None:
@@ -96,38 +88,12 @@ class LabelledParts:
             for strange in [label for label in own if label not in labels][:1]:
                 what = f"has the label {strange}, which no training example has"
                 for place in places:
-                    self._leave_out(source, place, Fault(what, change), left_out)
+                    left_out.add(source, place, Fault(what, change))
 
-    def _leave_out(self, source: Path, place: str, fault: Fault, left_out: LeftOut) -> None:
-        if not self._skip or fault.is_fatal:
-            rest = "" if fault.is_fatal else ", or set data.on_error=skip to leave such examples out"
-            raise Mistake(f"{source}, {place} {fault.what}; {fault.change}{rest}")
-        left_out.setdefault(source, []).append(f"{place} {fault.what}")
-
-    def _check_training(self, labels: frozenset[str], is_any: bool, left_out: LeftOut) -> None:
-        skipped = "".join(f"; left out of {source}: {_summary(faults)}" for source, faults in left_out.items())
-        if not is_any:
-            reason = skipped or f" by data.split={self.fractions}"
-            raise Mistake(
-                f"no training example is left{reason}; give more, or set data.on_error=strict to see what is wrong"
-            )
+    def _check_variety(self, labels: frozenset[str], left_out: str) -> None:
         if not labels or (len(labels) == 1 and not self._several):
+            skipped = left_out and f"; left out of {left_out}"
             raise Mistake(
                 f"every training example has the label {next(iter(labels), 'none')}, so that there is nothing to learn"
                 f"{skipped}; set data.label to another column, or give examples of other labels"
             )
-
-    def _check_rest(self, there: set[Split], left_out: LeftOut) -> None:
-        for split in {*self._readers, *self.fractions} - there:
-            if split in self.fractions:
-                share = f"data.split.{split}={self.fractions[split]}"
-                raise Mistake(
-                    f"{share} leaves no example for {split}; give more examples, or set a larger data.split.{split}"
-                )
-            skipped = "; ".join(f"{source}: {_summary(faults)}" for source, faults in left_out.items())
-            raise Mistake(f"no example of {split} is left ({skipped}); correct them, or set data.on_error=strict")
-
-
-def _summary(faults: Sequence[str]) -> str:
-    more = f", and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
-    return ", ".join(faults[:NAMED]) + more

@@ -14,9 +14,9 @@ from lmlab.data.rows import read_rows
 from lmlab.examples import Labelled
 
 
-def labelled_rows(path: Path, layout: Layout, *, skip: bool) -> Iterator[Found]:
+def labelled_rows(path: Path, layout: Layout, *, skip: bool) -> Iterator[Found[Labelled]]:
     """Every row in the order of the file, whole or faulty."""
-    for line, row in read_rows(path, layout, skip=skip):
+    for line, row in read_rows(path, layout.form, layout.columns_read, encoding=layout.encoding, skip=skip):
         yield Found(path, f"line {line}", row if isinstance(row, Fault) else _example(row, layout))
 
 

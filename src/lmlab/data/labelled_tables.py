@@ -58,6 +58,6 @@ class LabelledTables:
             for split, own in self._files.items()
         }
 
-    def _rows(self, split: Split) -> Iterator[Found]:
+    def _rows(self, split: Split) -> Iterator[Found[Labelled]]:
         for _, path, layout in self._hashed[split]:
             yield from labelled_rows(path, layout, skip=self._on_error == "skip")

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lmlab.data.characters import decoded
+from lmlab.data.form import Column, Form
 from lmlab.data.found import Fault
-from lmlab.data.layout import Column, Layout
 from lmlab.types import Mistake
 
 LARGEST_FIELD = 2**31 - 1
@@ -30,37 +30,39 @@ QUOTING_FAULTS = {
 Line = tuple[int, list[str] | Fault]
 
 
-def read_rows(path: Path, layout: Layout, *, skip: bool) -> Iterator[tuple[int, list[Any] | Fault]]:
-    """Line numbers from 1, and the values of the text columns, then of the label's: text, or in JSON anything."""
-    text = decoded(path, layout.encoding, skip=skip)
+def read_rows(
+    path: Path, form: Form, columns: Sequence[tuple[str, Column]], *, encoding: str, skip: bool
+) -> Iterator[tuple[int, list[Any] | Fault]]:
+    """Line numbers from 1, and the values of the columns, which are given with their keys: text, or in JSON anything."""
+    text = decoded(path, encoding, skip=skip)
     if not text.strip():
         raise Mistake(f"{path} is empty; give a file with rows")
     if "\r" in text and "\n" not in text:
         raise Mistake(f"{path} ends its lines with carriage returns alone; write it with line ends of \\n or \\r\\n")
-    format = layout.format_of(path)
+    format = form.format_of(path)
     if format == "jsonl":
-        yield from _objects(text, layout)
+        yield from _objects(text, columns)
         return
-    separator = layout.separator_of(format)
-    lines = _quoted(text, separator) if layout.quoted(format) else _plain(text, separator, layout.columns)
+    separator = form.separator_of(format)
+    lines = _quoted(text, separator, form.key) if form.quoted(format) else _plain(text, separator, form.columns)
     empty = True
-    for line, row in _picked(path, layout, lines):
+    for line, row in _picked(path, form, columns, lines):
         empty = False
         yield line, row
     if empty:
-        raise Mistake(f"{path} has a header and no rows; give a file with rows, or set data.header=false")
+        raise Mistake(f"{path} has a header and no rows; give a file with rows, or set {form.key}.header=false")
 
 
-def _objects(text: str, layout: Layout) -> Iterator[tuple[int, list[Any] | Fault]]:
+def _objects(text: str, columns: Sequence[tuple[str, Column]]) -> Iterator[tuple[int, list[Any] | Fault]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield number, _values(line, layout)
+                yield number, _values(line, columns)
             except Fault as fault:
                 yield number, fault
 
 
-def _values(line: str, layout: Layout) -> list[Any]:
+def _values(line: str, columns: Sequence[tuple[str, Column]]) -> list[Any]:
     try:
         content = json.loads(line)
     except ValueError as error:
@@ -69,16 +71,10 @@ def _values(line: str, layout: Layout) -> list[Any]:
         raise Fault("is JSON of too many levels", "write one flat JSON object a line") from None
     if not isinstance(content, dict):
         raise Fault(f"is JSON, but no object with keys: {line[:20]}", "write one JSON object a line")
-    for key, column in _columns(layout):
+    for key, column in columns:
         if str(column) not in content:
-            raise Fault(f"has no {column}{_nearest(str(column), list(content))}", f"set data.{key}")
-    return [content[str(column)] for _, column in _columns(layout)]
-
-
-def _columns(layout: Layout) -> list[tuple[str, Column]]:
-    """Every column that is read, with its key."""
-    assert layout.label is not None, "Layout.check has refused it"
-    return [*(("text", column) for column in layout.texts), ("label", layout.label)]
+            raise Fault(f"has no {column}{_nearest(str(column), list(content))}", f"set {key}")
+    return [content[str(column)] for _, column in columns]
 
 
 def _plain(text: str, separator: str, columns: int | None) -> Iterator[Line]:
@@ -89,7 +85,7 @@ def _plain(text: str, separator: str, columns: int | None) -> Iterator[Line]:
             yield number, content.split(separator, -1 if columns is None else columns - 1)
 
 
-def _quoted(text: str, separator: str) -> Iterator[Line]:
+def _quoted(text: str, separator: str, key: str) -> Iterator[Line]:
     """Rows of which columns may stand in quotes, and then hold separators and line breaks."""
     csv.field_size_limit(LARGEST_FIELD)
     reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=separator, strict=True)
@@ -100,48 +96,52 @@ def _quoted(text: str, separator: str) -> Iterator[Line]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield number, _quoting_fault(error, number, reader.line_num)
+            yield number, _quoting_fault(error, number, reader.line_num, key)
             continue
         if row and (len(row) > 1 or row[0].strip(" ")):
             yield number, row
 
 
-def _quoting_fault(error: csv.Error, first: int, last: int) -> Fault:
+def _quoting_fault(error: csv.Error, first: int, last: int, key: str) -> Fault:
     what = next((ours for theirs, ours in QUOTING_FAULTS.items() if theirs in str(error)), str(error))
     reach = f" (its row ends in line {last})" if last > first else ""
-    change = "write a quote within a column twice, or set data.quoting=false where quotes are plain characters"
+    change = f"write a quote within a column twice, or set {key}.quoting=false where quotes are plain characters"
     return Fault(what + reach, change, is_fatal="unexpected end" in str(error))
 
 
-def _picked(path: Path, layout: Layout, lines: Iterator[Line]) -> Iterator[Line]:
+def _picked(path: Path, form: Form, columns: Sequence[tuple[str, Column]], lines: Iterator[Line]) -> Iterator[Line]:
     """Of every row the columns that are read."""
     width, positions = 0, None
     for number, row in lines:
         if isinstance(row, Fault):
-            row.is_fatal |= positions is None and layout.header
+            row.is_fatal |= positions is None and form.header
             yield number, row
             continue
         if positions is None:
-            width, positions = len(row), _positions(path, layout, row)
-            if layout.header:
+            width, positions = len(row), _positions(path, form, columns, row)
+            if form.header:
                 continue
         if len(row) == width:
             yield number, [row[position] for position in positions]
         else:
-            columns = f"{len(row)} column{'s' * (len(row) != 1)}"
-            yield number, Fault(f"has {columns} in place of {width}", "correct it, or data.separator or data.quoting")
+            found = f"has {len(row)} column{'s' * (len(row) != 1)} in place of {width}"
+            yield number, Fault(found, f"correct it, or {form.key}.separator or {form.key}.quoting")
 
 
-def _positions(path: Path, layout: Layout, first: Sequence[str]) -> list[int]:
+def _positions(path: Path, form: Form, columns: Sequence[tuple[str, Column]], first: Sequence[str]) -> list[int]:
     """Where in a row the columns stand that are read, given the first row."""
-    if not layout.header:
-        layout.check_numbers()
-    names = [name.strip() for name in first]
-    return [_position(path, f"data.{key}", column, names) for key, column in _columns(layout)]
+    form.check_numbers(columns)
+    if form.names and len(form.names) != len(first):
+        raise Mistake(
+            f"{form.key}.names={list(form.names)} are {len(form.names)}, but the first row of {path} has {len(first)} "
+            f"columns; set {form.key}.names to as many, or correct {form.key}.separator"
+        )
+    names = [name.strip() for name in form.names or first]
+    return [_position(path, form, key, column, names) for key, column in columns]
 
 
-def _position(path: Path, key: str, column: Column, names: Sequence[str]) -> int:
-    alone = "; should there be more, set data.separator" if len(names) == 1 else ""
+def _position(path: Path, form: Form, key: str, column: Column, names: Sequence[str]) -> int:
+    alone = f"; should there be more, set {form.key}.separator" if len(names) == 1 else ""
     if isinstance(column, int):
         if not 0 <= column < len(names):
             raise Mistake(
@@ -153,7 +153,7 @@ def _position(path: Path, key: str, column: Column, names: Sequence[str]) -> int
         listed = ", ".join(name[:30] for name in names[:12])
         raise Mistake(
             f"{key}={column} is no column of {path}{_nearest(column, names)}; set {key} to one of {listed}, "
-            f"or data.header=false if that is no header{alone}"
+            f"or {form.key}.header=false if that is no header{alone}"
         )
     if names.count(column) > 1:
         raise Mistake(f"{key}={column} stands twice in the header of {path}; set {key} to the column's number from 0")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from lmlab.data.document import check_encoding
 from lmlab.data.find import find_files
 from lmlab.data.found import Fault
-from lmlab.data.layout import SUFFIXES, Layout
+from lmlab.data.form import SUFFIXES, Column, Form
 from lmlab.data.portion import check_fractions, split_of
 from lmlab.data.recordings import Recording, Recordings
 from lmlab.data.rows import read_rows
@@ -23,7 +23,7 @@ class SpeechTable:
         path, val_path, test_path: tables; a recording's path is looked for beside its table, unless it is absolute.
         split: shares of the rows of `path` where there is no `val_path` or `test_path`.
         audio, text: columns, by name or by number from 0.
-        format, separator, header, encoding: see Layout.
+        format, separator, header: see Form.
         sample_rate, on_error, cache_dir: see Recordings.
     """
 
@@ -50,21 +50,13 @@ class SpeechTable:
             raise Mistake("this data needs data.path: a table with recordings and texts, such as data.path=speech.tsv")
         if audio == text:
             raise Mistake(f"data.audio={audio} is the column of data.text as well; set data.audio to that of the files")
-        layout = Layout(
-            text=text,
-            join=None,
-            label=audio,
-            label_separator=None,
-            format=format,
-            separator=separator,
-            quoting=None,
-            header=header,
-            encoding=encoding,
-        )
-        layout.check(on_error)
+        check_encoding(encoding, on_error, ("strict", "skip"))
+        form = Form(format=format, separator=separator, quoting=None, header=header, key="data")
+        columns = [("data.text", text), ("data.audio", audio)]
+        form.check(columns)
         check_fractions(split)
         own: dict[Split, str | None] = {"train": path, "val": val_path, "test": test_path}
-        tables = {part: list(_rows(str(one), part, layout)) for part, one in own.items() if one}
+        tables = {part: list(_rows(str(one), part, form, columns, encoding)) for part, one in own.items() if one}
         fractions = {part: share for part, share in split.items() if part not in tables}
         splits: dict[Split, list[Recording]] = {part: [*tables.get(part, [])] for part in SPLITS if part != "train"}
         splits["train"] = []
@@ -81,19 +73,14 @@ class SpeechTable:
         return self._recordings.read(split)
 
 
-def _rows(wanted: str, part: Split, layout: Layout) -> Iterator[Recording]:
+def _rows(
+    wanted: str, part: Split, form: Form, columns: Sequence[tuple[str, Column]], encoding: str
+) -> Iterator[Recording]:
     key = "data.path" if part == "train" else f"data.{part}_path"
     for table in find_files(wanted, key, SUFFIXES):
-        for number, row in _named(table, layout):
+        for number, row in read_rows(table, form, columns, encoding=encoding, skip=False):
             if isinstance(row, Fault):
                 raise Mistake(f"{table}, line {number} {row.what}; {row.change}")
             text, audio = map(str, row)
             yield Recording(table.parent / Path(audio.strip()).expanduser(), text, f"{table.name}, line {number}")
 
-
-def _named(table: Path, layout: Layout) -> Iterator[tuple[int, list[Any] | Fault]]:
-    """Rows of a table, of whose columns the one that a Layout calls label is here called audio."""
-    try:
-        yield from read_rows(table, layout, skip=False)
-    except Mistake as mistake:
-        raise Mistake(str(mistake).replace("data.label=", "data.audio=")) from None

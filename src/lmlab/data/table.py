@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lmlab.data.find import find_files
+from lmlab.data.form import SUFFIXES
 from lmlab.data.labelled_tables import LabelledTables
-from lmlab.data.layout import SUFFIXES, Layout
+from lmlab.data.layout import Layout
 from lmlab.examples import Labelled
 from lmlab.types import Mistake, Split
 

@@ -6,18 +6,16 @@ comes out streamed or not, on any device, whatever else draws random numbers mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lmlab.decoding.feed import Feed, Head
 from lmlab.decoding.sample import Chooser
-from lmlab.types import Memory, Mistake, SequenceModel
-
-Head = Callable[[Tensor], Tensor]
-"""States [batch, time, dim] -> logits [batch, time, vocab]."""
+from lmlab.types import Memory, SequenceModel
 
 
 def generate(
@@ -31,6 +29,7 @@ def generate(
     eos: int | None,
     seed: int,
     memory: Memory | None = None,
+    document: Int[Tensor, "batch time"] | None = None,
 ) -> Int[Tensor, "batch new"]:
     """All tokens of `stream` at once: at most `max_tokens` new ones, without the prompt."""
     tokens = stream(
@@ -43,6 +42,7 @@ def generate(
         eos=eos,
         seed=seed,
         memory=memory,
+        document=document,
     )
     return torch.stack([prompt_ids.new_zeros(len(prompt_ids)), *tokens], dim=1)[:, 1:]
 
@@ -59,39 +59,40 @@ def stream(
     eos: int | None,
     seed: int,
     memory: Memory | None = None,
+    document: Int[Tensor, "batch time"] | None = None,
 ) -> Iterator[Int[Tensor, " batch"]]:
-    """One token per row at a time, until every row has written `eos`; a row that has goes on with it.
+    """One token per row at a time, until every row has written `eos`; a row that has goes on with it, at no cost.
+
+    A greedy row is the same alone and in any batch; of rows that are drawn the first is, since each has its own numbers.
 
     Args:
-        model: In eval mode; `memory` is handed to it as it is, with every call.
-        prompt_ids: At least one token (a text from nothing begins with `<eos>`), the same number in every row.
+        model: In eval mode; `memory` is handed to it with every call.
+        prompt_ids: At least one token (a text from nothing begins with `<eos>`); shorter prompts are padded on the left.
         choose: From `lmlab.decoding.sample`.
         context_size: Tokens that the model's state may hold: when it is full, the newest half is encoded anew.
             None for a model whose state does not grow (recurrent) or has no end.
         eos: Ends a row; None: rows go on to `max_tokens`.
+        document: 0 where a prompt is padded, 1 where it is text; None: all prompts are equally long.
     """
-    window, length = _opening(prompt_ids, context_size)
-    batch, start = prompt_ids.shape
-    ids = torch.cat([prompt_ids, prompt_ids.new_zeros(batch, max_tokens)], dim=1)
-    finished = torch.zeros(batch, dtype=torch.bool, device=ids.device)
-    output = model(window, memory=memory)
+    feed = Feed(
+        model, head, prompt_ids, document, memory=memory, context_size=context_size, max_tokens=max_tokens
+    )  # fmt: skip
+    batch, device = len(prompt_ids), prompt_ids.device
+    rows = torch.arange(batch, device=device)  # those that go on
     for index in range(max_tokens):
-        end = start + index
-        logits = head(output.states[:, -1:])[:, 0]  # [batch, vocab]
-        token = choose(logits, ids[:, :end], uniform(seed, index, batch).to(logits.device))
-        if eos is not None:
-            token = token.masked_fill(finished, eos)
-            finished |= token == eos
-        ids[:, end] = token
-        yield token
-        if index + 1 == max_tokens or (eos is not None and bool(finished.all())):
-            return
-        if length == context_size:
-            window, length = _opening(ids[:, : end + 1], max(1, context_size // 2))
-            output = model(window, memory=memory)
+        logits = feed.logits()
+        token = choose(logits, feed.ids, uniform(seed, index, batch).to(device)[rows])
+        if eos is None:
+            yield token
         else:
-            output = model(token[:, None], memory=memory, state=output.state)
-            length += 1
+            yield token.new_full((batch,), eos).index_copy(0, rows, token)
+            kept = (token != eos).nonzero()[:, 0]
+            if len(kept) == 0:
+                return
+            if len(kept) < len(rows):
+                rows, token = rows[kept], token[kept]
+                feed.choose(kept)
+        feed.append(token)
 
 
 def uniform(seed: int, index: int, batch: int) -> Float[Tensor, " {batch}"]:
@@ -99,11 +100,3 @@ def uniform(seed: int, index: int, batch: int) -> Float[Tensor, " {batch}"]:
     counter = np.random.Philox(key=seed, counter=[0, index, 0, 0])
     # float32 below 1: 24 bits, as many as it holds
     return torch.from_numpy((counter.random_raw(batch) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24))
-
-
-def _opening(ids: Tensor, size: int | None) -> tuple[Tensor, int]:
-    """The newest tokens that fit, and how many they are."""
-    if ids.shape[1] == 0:
-        raise Mistake("the prompt is empty; set prompt to some text")
-    window = ids if size is None else ids[:, -size:]
-    return window, window.shape[1]

@@ -1,11 +1,13 @@
 """How the next token is chosen from its logits: greedy, or drawn after filters that each are a function on logits.
 
-Temperature (Ackley et al. 1985), top-k (Fan et al. 2018), top-p (Holtzman et al. 2020) and repetition penalty
-(Keskar et al. 2019) compose in any order: `sample(temperature(0.8), top_p(0.95))`.
+Temperature (Ackley et al. 1985), top-k (Fan et al. 2018), top-p (Holtzman et al. 2020), min-p (Nguyen et al. 2024),
+repetition penalty (Keskar et al. 2019) and no repeated n-grams (Paulus et al. 2018) compose in any order:
+`sample(scale(0.8), keep_top_p(0.95))`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -15,7 +17,7 @@ from torch import Tensor
 from lmlab.types import Mistake
 
 Filter = Callable[[Tensor, Tensor], Tensor]
-"""Logits [batch, vocab] and the ids so far [batch, time] -> logits [batch, vocab]."""
+"""Logits [batch, vocab] and the ids so far [batch, time], -1 where there is padding -> logits [batch, vocab]."""
 
 
 Chooser = Callable[
@@ -29,15 +31,24 @@ def chooser(
     temperature: float,
     top_k: int | None = None,
     top_p: float | None = None,
+    min_p: float | None = None,
     repetition_penalty: float | None = None,
+    no_repeat_ngram: int | None = None,
+    eos: int | None = None,
 ) -> Chooser:
-    """From what a user sets: penalty, then temperature, top-k and top-p; temperature 0 is the limit, greedy."""
+    """From what a user sets: penalty and n-grams, then temperature, top-k, top-p and min-p; temperature 0 is greedy.
+
+    Args:
+        eos: what ends a text, which no n-gram forbids.
+    """
     filters: list[Filter] = [] if repetition_penalty is None else [penalize_repetition(repetition_penalty)]
+    filters += [] if no_repeat_ngram is None else [forbid_repeated(no_repeat_ngram, eos=eos)]
     if temperature == 0:
         return greedy(*filters)
     filters.append(scale(temperature))
     filters += [] if top_k is None else [keep_top_k(top_k)]
     filters += [] if top_p is None else [keep_top_p(top_p)]
+    filters += [] if min_p is None else [keep_min_p(min_p)]
     return sample(*filters)
 
 
@@ -98,6 +109,17 @@ def keep_top_p(p: float) -> Filter:
     return keep
 
 
+def keep_min_p(p: float) -> Filter:
+    """Tokens of at least p times the probability of the likeliest (Nguyen et al. 2024, section 3)."""
+    if not 0 < p <= 1:
+        raise Mistake(f"min_p={p} is no share of a probability; set min_p above 0 and at most 1, or to null")
+
+    def keep(logits: Tensor, previous: Tensor) -> Tensor:
+        return logits.masked_fill(logits < logits.amax(dim=-1, keepdim=True) + math.log(p), -torch.inf)
+
+    return keep
+
+
 def penalize_repetition(penalty: float) -> Filter:
     """Logits of tokens that occurred before are divided by the penalty (Keskar et al. 2019, section 4.1: 1.2).
 
@@ -107,10 +129,41 @@ def penalize_repetition(penalty: float) -> Filter:
         raise Mistake(f"repetition_penalty={penalty} is not above 0; set repetition_penalty to 1.2, or null")
 
     def penalize(logits: Tensor, previous: Tensor) -> Tensor:
-        seen = logits.gather(-1, previous)
-        return logits.scatter(-1, previous, torch.where(seen > 0, seen / penalty, seen * penalty))
+        ids = torch.where(
+            previous < 0, previous[:, -1:], previous
+        )  # padding stands before text: one more time the last
+        seen = logits.gather(-1, ids)
+        return logits.scatter(-1, ids, torch.where(seen > 0, seen / penalty, seen * penalty))
 
     return penalize
+
+
+def forbid_repeated(size: int, *, eos: int | None = None, begin: int = 0) -> Filter:
+    """No n-gram of this size twice in a text (Paulus et al. 2018, section 2.5); where nothing else is left, any.
+
+    Args:
+        eos: may always end a text.
+        begin: the column from which n-grams count; 0 counts those of the prompt.
+    """
+    if size < 1:
+        raise Mistake(
+            f"no_repeat_ngram={size} is no length; set no_repeat_ngram to 3, say, or to null for any repetition"
+        )
+
+    def forbid(logits: Tensor, previous: Tensor) -> Tensor:
+        text, vocab = previous[:, begin:], logits.shape[-1]
+        if text.shape[1] < size:
+            return logits
+        ngrams = text.unfold(1, size, 1)  # [batch, time - size + 1, size]
+        context = text[:, None, text.shape[1] - size + 1 :]
+        is_seen = ((ngrams[..., :-1] == context) & (context >= 0)).all(-1) & (ngrams[..., -1] >= 0)
+        forbidden = torch.zeros(len(text), vocab + 1, dtype=torch.bool, device=logits.device)
+        forbidden = forbidden.scatter(1, torch.where(is_seen, ngrams[..., -1], vocab), True)[:, :vocab]
+        if eos is not None:
+            forbidden[:, eos] = False
+        return logits.masked_fill(forbidden & ~forbidden.all(dim=1, keepdim=True), -torch.inf)
+
+    return forbid
 
 
 def _filtered(logits: Tensor, previous: Tensor, filters: tuple[Filter, ...]) -> Tensor:

@@ -103,16 +103,22 @@ def _baselines(run: Record) -> Iterator[str]:
     named = {name: dict(figures) for name, figures in summary.get("baselines", {}).items() if isinstance(figures, dict)}
     if not named:
         return
-    own = {key: summary.get(f"{split}/{key}") for key in ("loss", "bits_per_byte")}
+    is_text = any("bits_per_byte" in figures for figures in named.values())
+    keys = ["loss", "bits_per_byte"] if is_text else list(dict.fromkeys(key for one in named.values() for key in one))
+    own = {key: summary.get(f"{split}/{key}") for key in keys}
     rows = [("this model", own, "own"), *((name, figures, "") for name, figures in named.items())]
-    scale = "bits_per_byte" if all(_number(figures, "bits_per_byte") for _, figures, _ in rows) else "loss"
-    rows.sort(key=lambda row: _number(row[1], scale) or float("inf"))
+    scale = next(
+        (key for key in reversed(keys) if all(_number(figures, key) is not None for _, figures, _ in rows)), keys[0]
+    )
+    rows.sort(key=lambda row: (_number(row[1], scale) or 0.0) * (1 if is_text else -1))
     widest = max((_number(figures, scale) or 0.0 for _, figures, _ in rows), default=0.0) or 1.0
-    yield f"<h2>Held-out text <small>{split} split, lower is better</small></h2>"
-    yield '<div class="scroll"><table class="held"><tr><th></th><th class="number">nats/token</th>'
-    yield '<th class="number">bits/byte</th><th></th></tr>'
+    what, better = ("text", "lower") if is_text else ("examples", "higher")
+    yield f"<h2>Held-out {what} <small>{split} split, {better} is better</small></h2>"
+    names = {"loss": "nats/token", "bits_per_byte": "bits/byte"}
+    heads = "".join(f'<th class="number">{escape(names.get(key) or key.replace("_", " "))}</th>' for key in keys)
+    yield f'<div class="scroll"><table class="held"><tr><th></th>{heads}<th></th></tr>'
     for name, figures, role in rows:
-        cells = "".join(f'<td class="number">{figure(figures.get(key))}</td>' for key in ("loss", "bits_per_byte"))
+        cells = "".join(f'<td class="number">{figure(figures.get(key))}</td>' for key in keys)
         bar = f'<i style="width:{(_number(figures, scale) or 0.0) / widest:.1%}"></i>'
         yield f'<tr class="{role}"><td>{escape(name)}</td>{cells}<td class="bar">{bar}</td></tr>'
     yield "</table></div>"

@@ -16,10 +16,10 @@ def result(run: Record) -> str:
 def _figures(summary: Mapping[str, Any]) -> Iterator[str]:
     split = "test" if "test/loss" in summary else "val"
     yield ""
-    if f"{split}/perplexity" in summary:
+    if f"{split}/bits_per_byte" in summary:
         yield from _of_text(summary, split)
     else:
-        yield from _of_labels(summary, split) if f"{split}/accuracy" in summary else _of_words(summary)
+        yield from _of_words(summary) if _has_words(summary) else _of_examples(summary, split)
     yield ""
     yield (
         f"{summary.get('parameters', 0):,} parameters, {summary.get('step', 0):,} steps, {summary.get('tokens', 0):,} tokens, "
@@ -27,14 +27,21 @@ def _figures(summary: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _of_labels(summary: Mapping[str, Any], split: str) -> Iterator[str]:
-    """Every score, then the accuracy of simple classifiers on the same examples."""
+def _of_examples(summary: Mapping[str, Any], split: str) -> Iterator[str]:
+    """Every score, then those of simple methods on the same examples."""
     yield f"held-out examples ({split} split)"
     for name, value in summary.items():
         if name.startswith(f"{split}/"):
             yield f"  {name.removeprefix(f'{split}/').replace('_', ' '):<40}{value:>8.3f}"
     for name, figures in summary.get("baselines", {}).items():
-        yield f"  {f'accuracy of {name}':<40}{figures['accuracy']:>8.3f}"
+        for score, value in figures.items():
+            label = f"{score.replace('_', ' ')} of {name}"
+            yield f"  {label:<40}{value:>8.3f}"
+
+
+def _has_words(summary: Mapping[str, Any]) -> bool:
+    """Whether vectors of words are what was measured: each of their sets is covered in part."""
+    return any(name.endswith("/coverage") for name in summary)
 
 
 def _of_words(summary: Mapping[str, Any]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
 from lmlab.task.language_modeling import LanguageModeling
+from lmlab.task.sequence_to_sequence import SequenceToSequence
 from lmlab.task.speech_recognition import SpeechRecognition
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
@@ -111,11 +112,18 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
     from lmlab.command.kind.labelled import Labelled
+    from lmlab.command.kind.source_target import SourceTarget
     from lmlab.command.kind.speech import Speech
     from lmlab.command.kind.tokens import Tokens
     from lmlab.command.kind.words import Words
 
-    kinds: dict[type, type[Kind]] = {LanguageModeling: Tokens, WordEmbedding: Words, Classification: Labelled, SpeechRecognition: Speech}
+    kinds: dict[type, type[Kind]] = {
+        LanguageModeling: Tokens,
+        WordEmbedding: Words,
+        Classification: Labelled,
+        SequenceToSequence: SourceTarget,
+        SpeechRecognition: Speech,
+    }
     task = configuration.class_of(config, "task")
     return next((kind for one, kind in kinds.items() if issubclass(task, one)), Tokens)()
 

@@ -62,6 +62,7 @@ class Labelled(Rows):
         return lambda split: LabelScores(num_classes=number, multi_label=is_multi)
 
     def check(self, experiment: Experiment) -> None:
+        super().check(experiment)
         check_labels(experiment)
 
     def measured(self, experiment: Experiment) -> list[str]:
@@ -132,10 +133,6 @@ class Labelled(Rows):
 def check_labels(experiment: Experiment) -> None:
     """One label per example, or several where the task says so; at least two in all."""
     arrays, is_multi = experiment.arrays, experiment.config.task.multi_label
-    if experiment.config.trainer.max_tokens is not None:
-        raise Mistake(
-            "trainer.max_tokens counts running text, and this task has examples; set trainer.max_epochs instead"
-        )
     if len(arrays.labels) < 2:
         raise Mistake(f"the training split has only the label {', '.join(arrays.labels)!r}; nothing can be told apart")
     if is_multi:

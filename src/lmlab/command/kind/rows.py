@@ -16,7 +16,7 @@ from lmlab.data.cache import cache_folder
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.run import json_file
 from lmlab.tokenizer.row_arrays import RowArrays, row_arrays
-from lmlab.types import Split
+from lmlab.types import Mistake, Split
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
@@ -44,7 +44,11 @@ class Rows:
         raise NotImplementedError
 
     def check(self, experiment: Experiment) -> None:
-        """Says what is wrong with the examples."""
+        """Says what is wrong with the examples, or does not go with them."""
+        if experiment.config.trainer.max_tokens is not None:
+            raise Mistake(
+                "trainer.max_tokens counts running text, and this task has examples; set trainer.max_epochs instead"
+            )
 
     def refuse(self, experiment: Experiment, task: Any) -> None:
         from lmlab.command.backends import refuse

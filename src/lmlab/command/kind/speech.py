@@ -87,11 +87,8 @@ class Speech(Rows):
         refuse(experiment, task.model.encoder, length=_longest(experiment) // task.model.frontend.factor + 1)
 
     def check(self, experiment: Experiment) -> None:
+        super().check(experiment)
         config = experiment.config
-        if config.trainer.max_tokens is not None:
-            raise Mistake(
-                "trainer.max_tokens counts running text, and this task has recordings; set trainer.max_epochs instead"
-            )
         block = config.model.get("embedding") or {}
         if block.get("init_from") is not None or block.get("freeze"):
             raise Mistake(

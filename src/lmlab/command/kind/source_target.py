@@ -1,0 +1,207 @@
+"""Experiments on sources for each of which a target is to be written: translation, summarisation."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from torch import nn
+from torchmetrics import Metric
+
+from lmlab import config as configuration
+from lmlab.batch.source_target import prompts
+from lmlab.command.kind.kind import plan_of
+from lmlab.command.kind.rows import SHOWN, Rows
+from lmlab.metric.text_scores import figures
+from lmlab.metric.written import scored, signatures
+from lmlab.strategy.sharded import Sharded
+from lmlab.types import Batch, Mistake, Split
+
+if TYPE_CHECKING:
+    from lmlab.command.experiment import Experiment
+    from lmlab.run.folder import RunFolder
+    from lmlab.tokenizer.trained import Trained
+
+log = logging.getLogger(__name__)
+
+WRITTEN = "written_{split}.jsonl"
+"""In the run's folder: of every example of a split its source, its references and what was written."""
+
+SIGNATURES = "signatures.json"
+"""Beside it: how sacreBLEU counted."""
+
+
+class SourceTarget(Rows):
+    """See Kind."""
+
+    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "vocab_size", "batch": "joined"})
+
+    def vocabulary(self, experiment: Experiment) -> int:
+        return int(experiment.arrays.tokenizer.vocab_size)
+
+    def known(self, run: RunFolder, tokenizer: Trained) -> int:
+        return tokenizer.vocab_size
+
+    def batching(self, experiment: Experiment) -> Any:
+        return batching_of(experiment.config, experiment.arrays.tokenizer)
+
+    def model(self, config: DictConfig, vocabulary: int) -> tuple[Any, Any]:
+        model = configuration.build(config, "model")(vocab_size=vocabulary, causal=True)
+        head = configuration.build(config, "head")(dim=model.dim, vocab_size=vocabulary, embedding=model.embedding)
+        return model, head
+
+    def task(self, experiment: Experiment, model: Any, head: Any, optimizer: Callable[[nn.Module], Any]) -> Any:
+        return configuration.build(experiment.config, "task")(
+            model=model,
+            head=head,
+            metric=self.metric(experiment),
+            plan=plan_of(experiment, optimizer),
+            write=writer_of(experiment.config, experiment.arrays.tokenizer),
+        )
+
+    def metric(self, experiment: Experiment) -> Callable[[str], Metric]:
+        tokenizer, make = experiment.arrays.tokenizer, configuration.build(experiment.config, "metric")
+        return lambda split: make(references=lambda: references_of(experiment, split), decode=tokenizer.decode)
+
+    def measured(self, experiment: Experiment) -> list[str]:
+        return [f"val/{name}" for name in ("loss", "perplexity", *figures(experiment.config.metric.scores))]
+
+    def check(self, experiment: Experiment) -> None:
+        super().check(experiment)
+        if issubclass(configuration.class_of(experiment.config, "strategy"), Sharded):
+            raise Mistake(
+                "a target cannot be written by weights in pieces, each rank writing another one; choose strategy=ddp"
+            )
+
+    def longest_loss(
+        self, experiment: Experiment, parts: list[Any], *, rows: int
+    ) -> tuple[Callable[[], torch.Tensor], int]:
+        model, head = parts
+        batching, train = experiment.batching, experiment.arrays.train
+        made: Any = batching
+        length = made.lengths(train)
+        batch: Batch = made.batch(train, np.full(rows, int(length.argmax())))
+        inputs, targets = batch.inputs.to("meta"), batch.targets.to("meta")
+        source = None if batch.source is None else batch.source.to("meta")
+
+        def loss() -> torch.Tensor:
+            output = model(inputs) if source is None else model.of_pair(source, inputs)
+            return nn.functional.cross_entropy(head(output.states).flatten(0, 1).float(), targets.flatten())
+
+        return loss, int(length.max())
+
+    def announce(self, experiment: Experiment) -> None:
+        from lmlab.command.backends import announce
+
+        arrays, batching = experiment.arrays, experiment.batching
+        made: Any = batching
+        sizes = np.array([arrays.train.lengths().sum(), made.lengths(arrays.train).sum() - 2 * len(arrays.train)])
+        log.info("%s sources with targets, %s tokens", f"{len(arrays.train):,}", f"{sizes[0]:,}")
+        if cut := int(sizes[0] - sizes[1]):
+            log.info(
+                "%s of them are beyond batch.seq_len=%s, or further targets, and left out", f"{cut:,}", batching.seq_len
+            )
+        announce(experiment)
+
+    def draw(
+        self, experiment: Experiment, task: Any, prompt: str, num: int, length: int, temperature: float
+    ) -> list[str]:
+        """Held-out sources with what is written for them and what stands there; or for the prompt."""
+        tokenizer, made = experiment.arrays.tokenizer, experiment.batching
+        batching: Any = made
+        if prompt:
+            return [f"{prompt}\n-> {written(experiment.config, tokenizer, task, [prompt])[0]}"]
+        split: Split = "test" if len(experiment.arrays.test) else "val"
+        rows = getattr(experiment.arrays, split)
+        chosen = np.linspace(0, max(len(rows) - 1, 0), num=min(num, len(rows)), dtype=np.int64)
+        if not len(chosen):
+            return []
+        batch = batching.batch(rows, chosen)
+        found = in_evaluation(task, lambda: writer_of(experiment.config, tokenizer)(task, batch))
+        texts = [[tokenizer.decode(ids.tolist()) for ids in rows.texts_of(row)] for row in chosen.tolist()]
+        return [
+            f"{_short(source)}\n-> {_short(tokenizer.decode(ids))}\n   {_short(target)}"
+            for (source, target, *_), ids in zip(texts, found)
+        ]
+
+    def baselines_name(self, experiment: Experiment) -> str | None:
+        return "_".join(["baselines", *experiment.config.metric.scores])
+
+    def compared(self, experiment: Experiment, train: list[Any], held_out: list[Any]) -> dict[str, Any]:
+        from lmlab.analysis.written_baselines import written_baselines
+
+        references, scores = [one.targets for one in held_out], experiment.config.metric.scores
+        return {name: scored(scores, texts, references) for name, texts in written_baselines(train, held_out).items()}
+
+    def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
+        """What was written for each held-out source, and how it was scored."""
+        found = {}
+        for split in ("val", "test"):
+            texts = getattr(task.metrics[split], "last", {})
+            if not texts:
+                continue
+            examples = list(experiment.source.read(split))
+            lines = [
+                {"source": examples[place].source, "references": examples[place].targets, "written": texts[place]}
+                for place in sorted(texts)
+            ]
+            content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            (run.path / WRITTEN.format(split=split)).write_text(content, encoding="utf-8")
+            own = [examples[place].targets for place in sorted(texts)]
+            found = signatures(experiment.config.metric.scores, [texts[place] for place in sorted(texts)], own)
+        for name, signature in found.items():
+            log.info("%s: %s", name, signature)
+        if found:
+            (run.path / SIGNATURES).write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def batching_of(config: DictConfig, tokenizer: Trained) -> Any:
+    """Source and target apart where the model has an encoder, else joined."""
+    joined = not hasattr(configuration.class_of(config, "model"), "of_pair")
+    return configuration.build(config, "batch")(seed=config.seed, eos=tokenizer.eos, joined=joined)
+
+
+def writer_of(config: DictConfig, tokenizer: Trained) -> Callable[[Any, Batch], list[list[int]]]:
+    """Model and head (under these names), batch -> ids of what is written for each source."""
+    writer, longest = configuration.build(config, "decoding"), int(config.batch.seq_len)
+
+    def write(task: Any, batch: Batch) -> list[list[int]]:
+        ids, document = prompts(batch)
+        memory = None if batch.source is None else task.model.encode(batch.source, batch.source_document)
+        found: list[list[int]] = writer(
+            task.model, task.head, ids, document, memory, eos=tokenizer.eos, longest=longest
+        )
+        return found
+
+    return write
+
+
+def written(config: DictConfig, tokenizer: Trained, task: Any, sources: list[str]) -> list[str]:
+    """What is written for each of some texts."""
+    batch = batching_of(config, tokenizer).of_sources([tokenizer.encode(text) for text in sources])
+    found = in_evaluation(task, lambda: writer_of(config, tokenizer)(task, batch))
+    return [tokenizer.decode(ids).strip() for ids in found]
+
+
+def in_evaluation(task: Any, call: Callable[[], Any]) -> Any:
+    """A call in evaluation mode."""
+    was_training = task.training
+    task.eval()
+    found = call()
+    task.train(was_training)
+    return found
+
+
+def references_of(experiment: Experiment, split: Any) -> list[tuple[str, ...]]:
+    """The targets of each example of a split."""
+    return [example.targets for example in experiment.source.read(split)]
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:SHOWN]

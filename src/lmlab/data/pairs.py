@@ -1,0 +1,79 @@
+"""Files of texts with their targets as splits of a data set."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from lmlab.data.cache import cache_folder
+from lmlab.data.document import check_encoding
+from lmlab.data.fingerprint import file_hash
+from lmlab.data.found import Found
+from lmlab.data.parts import Parts
+from lmlab.examples import SourceTarget
+from lmlab.types import Split
+
+
+@runtime_checkable
+class PairFile(Protocol):
+    """A file of pairs, or several that belong together."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]: ...
+
+    @property
+    def encoding(self) -> str: ...
+
+    def form(self) -> Any:
+        """How it is read, in JSON's types: equal content and form, equal examples."""
+
+    def examples(self, *, skip: bool) -> Iterator[Found[SourceTarget]]:
+        """In the order of the file, whole or faulty."""
+
+
+class Pairs:
+    """Files of each split, read in the order of their content's hash, wherever they lie."""
+
+    def __init__(
+        self,
+        files: Mapping[Split, Sequence[PairFile]],
+        *,
+        split: Mapping[str, int | float],
+        on_error: str,
+        cache_dir: str | None,
+    ) -> None:
+        """`split` are the fractions of train for splits without files, `on_error` is strict or skip."""
+        for file in (file for own in files.values() for file in own):
+            check_encoding(file.encoding, on_error, ("strict", "skip"))
+        self._files, self._on_error = files, on_error
+        self._cache = cache_folder(cache_dir)
+        self._parts = Parts(
+            {part: partial(self._examples, part) for part in files}, fractions=split, skip=on_error == "skip"
+        )
+
+    def fingerprint(self) -> str:
+        forms = {part: [(key, file.form()) for key, file in own] for part, own in self._hashed.items()}
+        content = [forms, self._parts.fractions, self._on_error]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def read(self, split: Split) -> Iterator[SourceTarget]:
+        return self._parts.read(split)
+
+    @cached_property
+    def _hashed(self) -> dict[Split, list[tuple[list[str], PairFile]]]:
+        return {
+            part: sorted((([file_hash(path, self._cache) for path in file.paths], file) for file in own), key=_key)
+            for part, own in self._files.items()
+        }
+
+    def _examples(self, split: Split) -> Iterator[Found[SourceTarget]]:
+        for _, file in self._hashed[split]:
+            yield from file.examples(skip=self._on_error == "skip")
+
+
+def _key(hashed: tuple[list[str], PairFile]) -> tuple[list[str], tuple[Path, ...]]:
+    return hashed[0], hashed[1].paths

@@ -1,0 +1,94 @@
+"""What was written for the sources of a split: loss per token, and scores against the references."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from lmlab.metric.token_loss import UNIT
+from lmlab.metric.written import SCORES, References, scored
+from lmlab.types import Mistake
+
+
+class TextScores(Metric):
+    """`loss` is in nats per target token, `<eos>` among them, of which it is the exponential that `perplexity` is.
+
+    Args:
+        scores: names of `lmlab.metric.written.SCORES`.
+        references: of every example of the split, in its order; read when they are first needed.
+        decode: ids -> text.
+    """
+
+    full_state_update = False
+    nll: Tensor
+    tokens: Tensor
+    not_finite: Tensor
+    written: list[Tensor]
+    """Ids of one text after the other."""
+    places: list[Tensor]
+    """Of each text its place and how many ids it has."""
+
+    def __init__(
+        self, *, scores: Sequence[str], references: Callable[[], References], decode: Callable[[list[int]], str]
+    ) -> None:
+        super().__init__()
+        check_scores(scores)
+        self.scores, self.references, self.decode = scores, references, decode
+        self.last: Mapping[int, str] = {}
+        """Place -> what was written there, of the last evaluation."""
+        for name in ("nll", "tokens", "not_finite"):
+            self.add_state(name, torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        for name in ("written", "places"):
+            self.add_state(name, [], dist_reduce_fx="cat")
+
+    def update(self, nll: Tensor, written: Sequence[Sequence[int]], places: Tensor) -> None:
+        """Add a batch: the losses of its targets [target], what was written for each example, and their places [batch]."""
+        nll = nll.detach().float()
+        is_finite = nll.isfinite()
+        self.nll += torch.where(is_finite, nll / UNIT, 0.0).round().long().sum()
+        self.not_finite += (~is_finite).sum()
+        self.tokens += nll.numel()
+        lengths = torch.tensor([len(ids) for ids in written], dtype=torch.long, device=places.device)
+        self.places.append(torch.stack([places, lengths], dim=1))
+        flat = [one for ids in written for one in ids]
+        self.written.append(torch.tensor(flat, dtype=torch.long, device=places.device))
+
+    def compute(self) -> dict[str, float]:
+        is_known = self.tokens.item() and not self.not_finite.item()
+        loss = self.nll.item() * UNIT / self.tokens.item() if is_known else math.nan
+        found = {"loss": loss, "perplexity": math.inf if loss >= 700 else math.exp(loss)}
+        self.last = self._texts()
+        if not self.last:
+            return {**found, **dict.fromkeys(figures(self.scores), math.nan)}
+        references = self.references()
+        texts = [self.last[place] for place in sorted(self.last)]
+        own = [references[place] for place in sorted(self.last)]
+        return {**found, **scored(self.scores, texts, own)}
+
+    def _texts(self) -> dict[int, str]:
+        header, flat = _joined(self.places, (0, 2)), _joined(self.written, (0,))
+        parts = torch.split(flat, header[:, 1].tolist())
+        return {place: self.decode(ids.tolist()).strip() for place, ids in zip(header[:, 0].tolist(), parts)}
+
+
+def figures(scores: Sequence[str]) -> list[str]:
+    """The figures that some scores have."""
+    return list(scored(scores, ["a b"], [["a b"]]))
+
+
+def check_scores(scores: Sequence[str]) -> None:
+    """Refuses names that nobody knows."""
+    for name in scores:
+        if name not in SCORES:
+            raise Mistake(f"metric.scores has {name!r}, which is no score; choose among {', '.join(SCORES)}")
+
+
+def _joined(parts: list[Tensor] | Tensor, shape: tuple[int, ...]) -> Tensor:
+    """What batches and ranks have gathered; a list before they exchange it, a tensor after."""
+    if isinstance(parts, Tensor):
+        return parts.cpu()
+    return torch.cat(parts).cpu() if parts else torch.zeros(shape, dtype=torch.long)
