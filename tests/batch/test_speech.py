@@ -79,7 +79,9 @@ def test_what_is_left_out_follows_from_seed_step_and_place_however_many_passes_a
                 for part in parts
                 for row, real in _pairs(part[step, micro])
             }
-            assert {one for one in found if any(one) or len(one) > 4} == {one for one in expected if any(one) or len(one) > 4}
+            assert {one for one in found if any(one) or len(one) > 4} == {
+                one for one in expected if any(one) or len(one) > 4
+            }
 
 
 def _pairs(batch):

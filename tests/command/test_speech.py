@@ -14,7 +14,15 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 import torture
 
-DATA = {"num_letters": 3, "longest": 4, "num_train": 60, "num_val": 12, "num_test": 12, "noise": 0.01, "sample_rate": 8000}
+DATA = {
+    "num_letters": 3,
+    "longest": 4,
+    "num_train": 60,
+    "num_val": 12,
+    "num_test": 12,
+    "noise": 0.01,
+    "sample_rate": 8000,
+}
 SMALL = (
     "task=speech_recognition", *(f"data.{key}={value}" for key, value in DATA.items()), "logger=none", "model.dim=16",
     "model.num_layers=1", "trainer.threads=1", "trainer.accelerator=cpu", "batch.size=8", "trainer.max_epochs=2",
@@ -82,7 +90,10 @@ def test_what_a_recogniser_cannot_do_is_said_in_a_sentence(run, recordings, word
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["data=stdlib"], "data=stdlib is not for task=speech_recognition, which needs examples of the type Speech; choose "),
+        (
+            ["data=stdlib"],
+            "data=stdlib is not for task=speech_recognition, which needs examples of the type Speech; choose ",
+        ),
         (["head=next_token"], "head=next_token is not for task=speech_recognition; choose ctc"),
         (["batch=windows"], "batch=windows is not for task=speech_recognition; choose speech"),
         (["trainer.max_tokens=1000"], "trainer.max_tokens counts running text"),
@@ -105,13 +116,22 @@ def test_what_does_not_fit_is_refused_before_a_run_is_made(tmp_path, words, said
 
 def test_language_modelling_refuses_recordings(capsys):
     assert cli.run(["train", "data=tones"]) == 2
-    assert "data=tones is not for task=language_modeling, which needs examples of the type Text" in capsys.readouterr().err
+    assert (
+        "data=tones is not for task=language_modeling, which needs examples of the type Text" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("model", ["transformer", "dilated_cnn", "mamba2"])
 def test_other_encoders_train_as_well(model, tmp_path):
     heads = ["model.attention.num_heads=2"] if model == "transformer" else []
-    chosen = [*SMALL, f"model={model}", *heads, "model/frontend=stacking", "decoding=ctc_beam", f"output_dir={tmp_path}"]
+    chosen = [
+        *SMALL,
+        f"model={model}",
+        *heads,
+        "model/frontend=stacking",
+        "decoding=ctc_beam",
+        f"output_dir={tmp_path}",
+    ]
     assert cli.run(["train", *chosen, "trainer.max_epochs=null", "trainer.max_steps=2"]) == 0
 
 
@@ -126,7 +146,18 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
 
 def test_a_word_of_two_letters_is_learned(tmp_path):
     """The whole line from samples to transcripts learns: most letters of words that it never heard are right."""
-    words = [word for word in SMALL if not word.startswith(("model.dim", "trainer.max_epochs", "batch.size", "batch.augment"))]
-    chosen = [*words, "model.dim=48", "batch.size=12", "trainer.max_epochs=14", "batch.augment=null", f"output_dir={tmp_path}"]
+    words = [
+        word
+        for word in SMALL
+        if not word.startswith(("model.dim", "trainer.max_epochs", "batch.size", "batch.augment"))
+    ]
+    chosen = [
+        *words,
+        "model.dim=48",
+        "batch.size=12",
+        "trainer.max_epochs=14",
+        "batch.augment=null",
+        f"output_dir={tmp_path}",
+    ]
     assert cli.run(["train", *chosen]) == 0
     assert find("latest", tmp_path).summary["test/cer"] < 0.5

@@ -57,7 +57,7 @@ def test_what_does_not_fit_is_said(folder, values, said):
 
 
 def test_a_missing_data_set_says_where_people_get_it(tmp_path):
-    with pytest.raises(Mistake, match="get it from github.com/Jakobovski"):
+    with pytest.raises(Mistake, match=r"get it from github\.com/Jakobovski"):
         made(tmp_path)
 
 
@@ -65,7 +65,13 @@ def test_a_missing_data_set_says_where_people_get_it(tmp_path):
 @pytest.mark.skipif(not (DATA / "speech/fsdd").is_dir(), reason="LMLAB_DATA has no speech/fsdd")
 def test_the_real_set_has_its_published_sizes():
     source = SpokenDigits(
-        root=str(DATA), folders=["speech/fsdd"], speaker=None, val=0.1, sample_rate=8000, on_error="strict", cache_dir=None
+        root=str(DATA),
+        folders=["speech/fsdd"],
+        speaker=None,
+        val=0.1,
+        sample_rate=8000,
+        on_error="strict",
+        cache_dir=None,
     )
     sizes = {split: sum(1 for _ in source.read(split)) for split in SPLITS}
     assert sizes["test"] == 300

@@ -18,7 +18,9 @@ def made(sample_rate=8000, **values):
 def slow(samples, *, rate, number, window, hop, size, lowest):
     """The formulas, one sum after another."""
     mels = [2595 * math.log10(1 + hertz / 700) for hertz in (lowest, rate / 2)]
-    corners = [700 * (10 ** ((mels[0] + place * (mels[1] - mels[0]) / (number + 1)) / 2595) - 1) for place in range(number + 2)]
+    corners = [
+        700 * (10 ** ((mels[0] + place * (mels[1] - mels[0]) / (number + 1)) / 2595) - 1) for place in range(number + 2)
+    ]
     found = []
     for start in range(0, len(samples) - window + 1, hop):
         frame = [samples[start + n] * (0.5 - 0.5 * math.cos(2 * math.pi * n / window)) for n in range(window)]

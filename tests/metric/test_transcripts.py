@@ -33,7 +33,15 @@ def test_rates_are_those_of_torchmetrics_pooled_over_batches(seed):
 
 @pytest.mark.parametrize(
     ("found", "said", "distance"),
-    [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3), ("sitting", "kitten", 3), ("ab", "ba", 2), ("xabcx", "abc", 2)],
+    [
+        ("", "", 0),
+        ("", "abc", 3),
+        ("abc", "", 3),
+        ("kitten", "sitting", 3),
+        ("sitting", "kitten", 3),
+        ("ab", "ba", 2),
+        ("xabcx", "abc", 2),
+    ],
 )
 def test_edit_distance(found, said, distance):
     assert edit_distance(found, said) == distance

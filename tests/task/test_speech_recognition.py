@@ -53,7 +53,9 @@ def batch(lengths, targets):
     rows = torch.full((len(targets), max(map(len, targets))), IGNORE)
     for number, one in enumerate(targets):
         rows[number, : len(one)] = torch.tensor(one, dtype=torch.long)
-    return Batch(torch.randn(len(lengths), max(lengths), 5, generator=draw), rows, num_targets=len(targets), document=document)
+    return Batch(
+        torch.randn(len(lengths), max(lengths), 5, generator=draw), rows, num_targets=len(targets), document=document
+    )
 
 
 def alone(whole, row):
@@ -87,7 +89,9 @@ def test_padding_changes_no_loss_and_every_parameter_gets_a_gradient(model, fron
     total.backward()
     silent = [name for name, one in task.named_parameters() if one.requires_grad and one.grad is None]
     assert not silent
-    assert [name for name, one in task.named_parameters() if not one.requires_grad] == ["model.encoder.embedding.weight"]
+    assert [name for name, one in task.named_parameters() if not one.requires_grad] == [
+        "model.encoder.embedding.weight"
+    ]
 
 
 def test_what_has_no_path_or_no_transcript_adds_nothing():

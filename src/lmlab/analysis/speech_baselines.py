@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,5 +54,5 @@ def _picture(features: Array) -> Array:
 def _pooled(values: Array, number: int) -> Array:
     """Means over so many parts of the first axis, of which one may stand for a part twice."""
     edges = np.linspace(0, len(values), number + 1)
-    parts = [values[int(low) : max(int(low) + 1, int(np.ceil(high)))] for low, high in zip(edges[:-1], edges[1:])]
+    parts = [values[int(low) : max(int(low) + 1, int(np.ceil(high)))] for low, high in pairwise(edges)]
     return np.stack([part.mean(axis=0) for part in parts])

@@ -26,7 +26,9 @@ class SpecAugment:
         self, *, time_masks: int, time_width: int, time_share: float, frequency_masks: int, frequency_width: int
     ) -> None:
         if min(time_masks, time_width, frequency_masks, frequency_width) < 0 or not 0 <= time_share <= 1:
-            raise Mistake("batch.augment has a number below 0, or a time_share above 1; set it to such as 2, 20 and 0.2")
+            raise Mistake(
+                "batch.augment has a number below 0, or a time_share above 1; set it to such as 2, 20 and 0.2"
+            )
         self.time = (time_masks, time_width, time_share)
         self.frequency = (frequency_masks, frequency_width)
 

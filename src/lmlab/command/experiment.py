@@ -54,9 +54,7 @@ class Experiment:
     @cached_property
     def arrays(self) -> Any:
         """The splits as ids, with the tokenizer that made them."""
-        return self._shared(
-            f"arrays of {type(self.kind).__name__}", lambda: self.kind.arrays(self), *self._read_by
-        )
+        return self._shared(f"arrays of {type(self.kind).__name__}", lambda: self.kind.arrays(self), *self._read_by)
 
     @cached_property
     def words(self) -> Vocabulary:

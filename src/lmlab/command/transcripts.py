@@ -19,7 +19,9 @@ from lmlab.types import Batch, Mistake
 def transcribed(loaded: Any, options: Any) -> Iterator[str]:
     """The text of a recording; of the recordings of a folder, each with its name before it."""
     if options.text or options.second:
-        raise Mistake(f"{loaded.run.path} reads recordings: lmlab predict RUN path=FILE.wav, or the path of a folder of them")
+        raise Mistake(
+            f"{loaded.run.path} reads recordings: lmlab predict RUN path=FILE.wav, or the path of a folder of them"
+        )
     path = Path(options.path).expanduser()
     files = sorted(one for one in path.iterdir() if one.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
     if not files:

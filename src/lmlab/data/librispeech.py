@@ -62,7 +62,9 @@ def _recordings(folder: Path, *, lowercase: bool) -> Iterator[Recording]:
             if not line.strip():
                 continue
             name, _, text = line.strip().partition(" ")
-            yield Recording(_file(path.parent, name), text.lower() if lowercase else text, f"{path.name}, line {number}")
+            yield Recording(
+                _file(path.parent, name), text.lower() if lowercase else text, f"{path.name}, line {number}"
+            )
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lmlab.data.document import check_encoding
 from lmlab.data.find import find_files
-from lmlab.data.found import Fault
 from lmlab.data.form import SUFFIXES, Column, Form
+from lmlab.data.found import Fault
 from lmlab.data.portion import check_fractions, split_of
 from lmlab.data.recordings import Recording, Recordings
 from lmlab.data.rows import read_rows
@@ -83,4 +83,3 @@ def _rows(
                 raise Mistake(f"{table}, line {number} {row.what}; {row.change}")
             text, audio = map(str, row)
             yield Recording(table.parent / Path(audio.strip()).expanduser(), text, f"{table.name}, line {number}")
-

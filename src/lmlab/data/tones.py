@@ -63,7 +63,7 @@ class Tones:
         check_rate(sample_rate)
         if not 2 <= num_letters <= len(LETTERS):
             raise Mistake(f"data.num_letters={num_letters} is wrong: expected 2 to {len(LETTERS)}")
-        if 2 * HIGHEST * (1 + DETUNED) > sample_rate:
+        if sample_rate < 2 * HIGHEST * (1 + DETUNED):
             raise Mistake(f"data.sample_rate={sample_rate} is too low for tones of {HIGHEST:.0f} Hz; set it to 8000")
         if min(num_train, num_val) < 1 or num_test < 0 or noise < 0:
             raise Mistake("data.num_train and data.num_val are 1 or more, data.num_test and data.noise 0 or more")

@@ -1,4 +1,4 @@
-"""The most probable transcript, over all paths that spell it: prefix beam search (Graves et al. 2006, 3.2; Hannun et al. 2014)."""
+"""The most probable transcript over all paths that spell it: prefix beam search (Graves et al. 2006; Hannun et al. 2014)."""
 
 from collections.abc import Sequence
 

@@ -46,14 +46,19 @@ class LogMel:
 
     def __post_init__(self) -> None:
         if not 0 < self.hop <= self.window:
-            raise Mistake(f"features.hop={self.hop} is not above 0 and up to features.window={self.window}; set it to 10")
+            raise Mistake(
+                f"features.hop={self.hop} is not above 0 and up to features.window={self.window}; set it to 10"
+            )
         top = self.highest or self.sample_rate / 2
         if not 0 <= self.lowest < top <= self.sample_rate / 2:
             raise Mistake(
                 f"features.lowest={self.lowest} and features.highest={self.highest} are no band of what {self.sample_rate} "
                 f"samples a second hold; set them to 20 and null"
             )
-        if self.num_features < 1 or not filters(self.sample_rate, self.size, self.num_features, self.lowest, top).any(1).all():
+        if (
+            self.num_features < 1
+            or not filters(self.sample_rate, self.size, self.num_features, self.lowest, top).any(1).all()
+        ):
             raise Mistake(
                 f"features.num_mels={self.num_mels} makes bands that are narrower than what a window of {self.window} ms tells "
                 "apart; set features.num_mels lower, such as 40, or features.window higher"

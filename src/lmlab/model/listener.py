@@ -12,17 +12,15 @@ class Listener(nn.Module):
     """Frames of a recording -> states, fewer of them.
 
     Args:
-        frontend: (num_features, dim) -> a module of features [batch, time, num_features] and document [batch, time] (None: no padding) ->
-            vectors [batch, states, dim], with its `factor`: the frames that one state stands for.
+        frontend: (num_features, dim) -> a module of features [batch, time, num_features] and document [batch, time], or None
+            where nothing is padding, -> vectors [batch, states, dim]; its `factor` are the frames that one stands for.
         encoder: which reads vectors; its embedding is not used.
     """
 
     state_grows = False
     causal = False
 
-    def __init__(
-        self, *, frontend: Callable[..., nn.Module], encoder: SequenceModel, num_features: int
-    ) -> None:
+    def __init__(self, *, frontend: Callable[..., nn.Module], encoder: SequenceModel, num_features: int) -> None:
         super().__init__()
         self.dim = encoder.dim
         self.frontend: nn.Module = frontend(num_features=num_features, dim=encoder.dim)

@@ -1,4 +1,4 @@
-"""Speech recognition: minimise -log p(transcript | recording), summed over all its paths through the states (Graves et al. 2006)."""
+"""Speech recognition: minimise -log p(transcript | recording), a sum over paths through the states (Graves et al. 2006)."""
 
 from collections.abc import Callable, Mapping
 
