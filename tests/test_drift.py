@@ -38,7 +38,7 @@ def is_of_rows(choice):
     return is_part or choice == "task=classification"
 
 
-SPEECH = ("features", "decoding", "model/frontend")
+SPEECH = ("features", "decoding", "frontend")
 """Groups that speech alone has."""
 
 

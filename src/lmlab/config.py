@@ -38,7 +38,7 @@ TEXT = (
 
 NOT_FOR_CONSTRUCTOR = {
     "trainer": ("max_tokens", "compile", "activation_checkpointing", "threads", "log_every"),
-    "model": ("params", "brings", "embedding", "frontend"),
+    "model": ("params", "brings", "embedding"),
     "task": ("evaluation",),
 }
 """lmlab's own keys beside those of a constructor, taken out before building."""

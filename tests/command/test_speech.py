@@ -99,10 +99,10 @@ def test_what_a_recogniser_cannot_do_is_said_in_a_sentence(run, recordings, word
         (["trainer.max_tokens=1000"], "trainer.max_tokens counts running text"),
         (["batch.seq_len=2"], "batch.seq_len=2 frames is shorter than all recordings"),
         (["monitor=val/wre"], "did you mean val/wer"),
-        (["model.frontend.factor=3"], "model.frontend.factor=3 is not what two convolutions make"),
+        (["frontend.factor=3"], "frontend.factor=3 is not what two convolutions make"),
         (["features.num_mels=200"], "features.num_mels=200 makes bands that are narrower"),
         (["data.sample_rate=4000"], "data.sample_rate=4000 is too low for tones"),
-        (["model/frontend=stacking", "model.frontend.factor=90"], "has more tokens than its recording has states"),
+        (["frontend=stacking", "frontend.factor=90"], "has more tokens than its recording has states"),
         (["model.embedding.freeze=true"], "model.embedding is of words"),
     ],
 )
@@ -128,7 +128,7 @@ def test_other_encoders_train_as_well(model, tmp_path):
         *SMALL,
         f"model={model}",
         *heads,
-        "model/frontend=stacking",
+        "frontend=stacking",
         "decoding=ctc_beam",
         f"output_dir={tmp_path}",
     ]

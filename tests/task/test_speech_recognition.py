@@ -35,8 +35,8 @@ ENCODERS = {
 def made(model="lstm", frontend="convolutions", factor=2):
     chosen = config.compose(
         [
-            "task=speech_recognition", f"model={model}", "model.dim=16", f"model/frontend={frontend}",
-            f"model.frontend.factor={factor}", "head.dropout=0.0", *ENCODERS[model],
+            "task=speech_recognition", f"model={model}", "model.dim=16", f"frontend={frontend}",
+            f"frontend.factor={factor}", "head.dropout=0.0", *ENCODERS[model],
         ]
     )  # fmt: skip
     torch.manual_seed(0)

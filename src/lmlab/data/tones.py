@@ -20,10 +20,10 @@ LETTERS = "abcdefghijklmnop"
 LOWEST, HIGHEST = 250.0, 3000.0
 """Hz, of the first and the last letter; the others stand between them at equal ratios."""
 
-LENGTHS = (0.07, 0.16)
+LENGTHS = (0.05, 0.1)
 """Seconds of a tone."""
 
-PAUSES = (0.02, 0.06)
+PAUSES = (0.02, 0.04)
 """Seconds of silence around a tone."""
 
 DETUNED = 0.02

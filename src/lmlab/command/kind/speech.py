@@ -60,7 +60,7 @@ class Speech(Rows):
     def model(self, config: DictConfig, vocabulary: int | Heard) -> tuple[Any, Any]:
         heard = Heard(vocabulary, (0.0,) * 40, (1.0,) * 40) if isinstance(vocabulary, int) else vocabulary
         encoder = configuration.build(config, "model")(vocab_size=1, causal=SpeechRecognition.causal)
-        frontend = configuration.build(config, "model.frontend")
+        frontend = configuration.build(config, "frontend")
         model = Listener(frontend=frontend, encoder=encoder, num_features=heard.num_features)
         return model, configuration.build(config, "head")(dim=model.dim, num_symbols=heard.vocab_size + 1)
 
@@ -95,10 +95,10 @@ class Speech(Rows):
                 "model.embedding is of words, and this task reads recordings; leave model.embedding.init_from and "
                 "model.embedding.freeze out"
             )
-        rows, factor = experiment.arrays.train, int(config.model.frontend.factor)
+        rows, factor = experiment.arrays.train, int(config.frontend.factor)
         if (_states_needed(rows) > -(-rows.lengths() // factor)).all():
             raise Mistake(
-                f"every transcript of the training split has more tokens than its recording has states; set model.frontend.factor"
+                f"every transcript of the training split has more tokens than its recording has states; set frontend.factor"
                 f"={max(1, factor // 2)}"
             )
 
@@ -112,7 +112,7 @@ class Speech(Rows):
         from lmlab.command.size import on_meta
 
         arrays, seq_len = experiment.arrays, experiment.batching.seq_len
-        factor = int(experiment.config.model.frontend.factor)
+        factor = int(experiment.config.frontend.factor)
         seconds = arrays.meta["splits"]["train"]["frames"] * float(experiment.config.features.hop) / 1000
         log.info("%s recordings, %.1f minutes", f"{len(arrays.train):,}", seconds / 60)
         if num_long := int((arrays.train.lengths() > seq_len).sum()):
@@ -122,7 +122,7 @@ class Speech(Rows):
             if num_short := int((_states_needed(rows) > -(-rows.lengths() // factor)).sum()):
                 log.warning(
                     "%s: %s recordings have fewer states than tokens, and no path: they count as loss 0; set "
-                    "model.frontend.factor lower",
+                    "frontend.factor lower",
                     split,
                     f"{num_short:,}",
                 )

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lmlab.model.frontend.convolutions import Convolutions
-from lmlab.model.frontend.stacking import Stacking
+from lmlab.frontend.convolutions import Convolutions
+from lmlab.frontend.stacking import Stacking
 from lmlab.types import Mistake
 
 KINDS = [(Stacking, 1), (Stacking, 3), (Stacking, 4), (Convolutions, 1), (Convolutions, 2), (Convolutions, 4)]
@@ -35,5 +35,5 @@ def test_stacked_frames_stand_side_by_side_before_a_linear_map():
 
 @pytest.mark.parametrize(("kind", "factor"), [(Stacking, 0), (Convolutions, 3)])
 def test_a_factor_that_cannot_be_made_is_said(kind, factor):
-    with pytest.raises(Mistake, match=rf"model\.frontend\.factor={factor} "):
+    with pytest.raises(Mistake, match=rf"frontend\.factor={factor} "):
         kind(num_features=5, dim=6, factor=factor)

@@ -22,8 +22,8 @@ class Convolutions(nn.Module):
         super().__init__()
         if factor not in STRIDES:
             raise Mistake(
-                f"model.frontend.factor={factor} is not what two convolutions make; set it to 1, 2 or 4, or choose "
-                "model/frontend=stacking"
+                f"frontend.factor={factor} is not what two convolutions make; set it to 1, 2 or 4, or choose "
+                "frontend=stacking"
             )
         self.factor = factor
         first, second = STRIDES[factor]

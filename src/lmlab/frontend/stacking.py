@@ -18,7 +18,7 @@ class Stacking(nn.Module):
     def __init__(self, *, num_features: int, dim: int, factor: int) -> None:
         super().__init__()
         if factor < 1:
-            raise Mistake(f"model.frontend.factor={factor} is wrong: expected 1 or more frames; set it to 4")
+            raise Mistake(f"frontend.factor={factor} is wrong: expected 1 or more frames; set it to 4")
         self.factor = factor
         self.map = nn.Linear(num_features * factor, dim)
 
