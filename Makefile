@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 STEPS ?=
+# One file is one process's, in the order that tests/conftest.py sets.
+BY_FILE := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test quick lint docs clean help
 
@@ -11,11 +13,11 @@ demo: $(READY) ## trains the default, shows what it learned, kills a run and res
 	@$(BIN)/python scripts/demo.py $(if $(STEPS),trainer.max_steps=$(STEPS))
 
 test: $(READY) lint ## lint, then all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --jaxtyping-packages=lmlab,beartype.beartype
-	@$(BIN)/python -m pytest tests/model/test_compile.py tests/test_matrix.py
+	@$(BIN)/python -m pytest $(BY_FILE) --jaxtyping-packages=lmlab,beartype.beartype
+	@$(BIN)/python -m pytest -n 2 tests/model/test_compile.py tests/test_matrix.py
 
 quick: $(READY) ## the tests that are not slow
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --jaxtyping-packages=lmlab,beartype.beartype -m "not slow"
+	@$(BIN)/python -m pytest $(BY_FILE) --jaxtyping-packages=lmlab,beartype.beartype -m "not slow"
 
 lint: $(READY) ## ruff, mypy, import-linter, codespell
 	@$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/codespell

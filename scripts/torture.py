@@ -14,7 +14,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -49,8 +49,9 @@ def overrides(folder: Path, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
-def command(arguments: Sequence[str], output: str) -> None:
-    """In a new process: the command line, its output appended to a file."""
+def command(arguments: Sequence[str], output: str, variables: Mapping[str, str] | None = None) -> None:
+    """In a new process with these variables: the command line, its output appended to a file."""
+    os.environ.update(variables or {})
     multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)  # as in a fresh process
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)

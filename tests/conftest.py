@@ -1,6 +1,7 @@
 """Every test works in a folder of its own: no cache, run or W&B login of whoever runs the tests is read or written."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,14 @@ TINY = (
     "samples.max_tokens=5",
     "logger=none",
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long are begun first: of two processes, neither has a long one left when the other is done."""
+    weight: Counter[Path] = Counter()
+    for item in items:
+        weight[item.path] += 100 if item.get_closest_marker("slow") else 1
+    items.sort(key=lambda item: -weight[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)

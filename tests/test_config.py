@@ -7,7 +7,9 @@ import sys
 
 import pytest
 import yaml
+from hydra import compose
 from omegaconf import OmegaConf
+from omegaconf.errors import ConfigAttributeError
 
 from lmlab import cli, config
 from lmlab.launcher import space
@@ -51,6 +53,34 @@ def composed(key, text):
 def parsed(key, text):
     (override,) = config.parse([config.quoted(f"{key}={text}")])
     return OmegaConf.create({"value": override.value()}).value
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "model=seq2seq model@model.encoder=gru",
+        "model=llama3_1b ~model.position.scaling +trainer.foo=3 paper=zaremba2014/small",
+    ],
+)
+def test_without_hydras_own_node_it_is_what_hydra_composes(line):
+    with config.entered():
+        theirs, ours = compose("train", line.split()), config.without_hydra("train", config.parse(line.split()))
+    assert OmegaConf.to_yaml(ours) == OmegaConf.to_yaml(theirs)
+    with pytest.raises(ConfigAttributeError):
+        ours.nothing = 1  # as Hydra's, it takes no new key
+
+
+def test_a_page_of_the_users_own_may_speak_of_hydra(tmp_path, monkeypatch):
+    (tmp_path / "conf/paper").mkdir(parents=True)
+    page = "# @package _global_\ndefaults: [override /hydra/job_logging: disabled]\nhydra: {verbose: true}\nseed: 17\n"
+    (tmp_path / "conf/paper/own.yaml").write_text(page)
+    (tmp_path / "conf/paper/two.yaml").write_text("# @package _global_\nhydra: {verbose: true}\nseed: 18\n")
+    monkeypatch.chdir(tmp_path)
+    for name, seed in {"own": 17, "two": 18}.items():
+        found = config.compose([f"paper={name}"])
+        assert found.seed == seed
+        assert "hydra" not in found
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -5,12 +5,14 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -43,6 +45,28 @@ NOT_FOR_CONSTRUCTOR = {
 }
 """lmlab's own keys beside those of a constructor, taken out before building."""
 
+
+class Known:
+    """The groups, and the places that take those of a group, read from the files at the first question and once."""
+
+    @cached_property
+    def groups(self) -> dict[str, dict[str, Path]]:
+        return groups()
+
+    @cached_property
+    def places(self) -> dict[str, str]:
+        return places(self.groups)
+
+    def options(self, place: str) -> dict[str, Path]:
+        """The options of a group, or of a place that takes those of a group: model/encoder takes those of model."""
+        group = group_of(place, self.groups, self.places)
+        return {} if group is None else self.groups[group]
+
+    def is_optional(self, place: str) -> bool:
+        """Whether the part that stands there may be taken away."""
+        return is_optional(place, self.groups, self.places)
+
+
 # Composing.
 
 
@@ -63,7 +87,7 @@ def compose(
         if any(override.is_add() or override.is_delete() for override in parsed):
             _check_keys(parsed, chosen, known, config_name, verb)
         try:
-            composed = _composed(config_name, _lines(parsed), with_hydra)
+            composed = _composed(config_name, parsed, with_hydra)
             with open_dict(composed):
                 composed.get("model", {}).pop("brings", None)  # done
             _report(fault for override in chosen for fault in _elsewhere_faults(override, composed))
@@ -95,13 +119,44 @@ def entered() -> Iterator[None]:
         GlobalHydra.instance().clear()
 
 
-def _composed(config_name: str, overrides: list[str], with_hydra: bool = False) -> DictConfig:
+def _composed(config_name: str, overrides: Sequence[Override], with_hydra: bool = False) -> DictConfig:
     try:
-        return hydra_compose(config_name, overrides, return_hydra_config=with_hydra)
+        if with_hydra or any(override.is_hydra_override() for override in overrides):
+            return hydra_compose(config_name, _lines(overrides), return_hydra_config=with_hydra)
+        try:
+            return without_hydra(config_name, overrides)
+        except HydraException as error:
+            if "hydra/" not in str(error):
+                raise
+            return hydra_compose(config_name, _lines(overrides))  # a page of the user's own overrides a part of Hydra
     except (HydraException, OmegaConfBaseException) as error:
         if place := re.search(r"Could not override '([^']+)'", str(error)):
             raise Mistake(_without_place(as_typed(place[1]), config_name)) from error
         raise Mistake(one_line(error)) from error
+
+
+def without_hydra(config_name: str | None, overrides: Sequence[Override]) -> DictConfig:
+    """What hydra.compose returns, without Hydra's own node, which it composes as well, throws away and has no switch for.
+
+    An experiment takes half the time.
+    """
+    loader: Any = GlobalHydra.instance().config_loader()
+    _, repository = loader._parse_overrides_and_create_caching_repo(config_name, [])  # knows a page's own search path
+    chosen = create_defaults_list(
+        repo=repository, config_name=config_name, overrides_list=[*overrides], prepend_hydra=False, skip_missing=False
+    )
+    composed: DictConfig = loader._compose_config_from_defaults_list(defaults=chosen.defaults, repo=repository)
+    composed.pop("hydra", None)  # a page may have settings of it
+    OmegaConf.set_struct(composed, True)
+    loader._apply_overrides_to_config(chosen.config_overrides, composed)
+    return composed
+
+
+def option(group: str, name: str) -> Any:
+    """An option with the parts that it chooses itself, outside any experiment."""
+    parsed = OverridesParser.create().parse_override(f"+{group}={name}")
+    with entered():
+        return OmegaConf.select(without_hydra(None, [parsed]), group.replace("/", "."))
 
 
 def brought(parsed: Sequence[Override], known: dict[str, dict[str, Path]]) -> list[Override]:
@@ -112,7 +167,8 @@ def brought(parsed: Sequence[Override], known: dict[str, dict[str, Path]]) -> li
     typed = {override.get_key_element().lstrip("~+"): override.value() for override in parsed}
     path = known.get("model", {}).get(str(typed.get("model")))
     lines = yaml.safe_load(path.read_text(encoding="utf-8")).get("brings") or () if path else ()
-    return parse([line for line in lines if not {line.partition("=")[0], line.partition(".")[0]} & {*typed}])
+    lines = [line for line in lines if not {line.partition("=")[0], line.partition(".")[0]} & {*typed}]
+    return parse(lines) if lines else []
 
 
 def _drop_leftovers(
@@ -150,10 +206,11 @@ def _lines(overrides: Sequence[Override]) -> list[str]:
 
 def parse(overrides: Sequence[str], verb: str = "train") -> list[Override]:
     """Hydra's grammar, its complaints in one sentence."""
-    parsed = []
+    parsed: list[Override] = []
+    parser, known = OverridesParser.create(), Known()
     for override in overrides:
         try:
-            parsed.append(OverridesParser.create().parse_override(placed(without_null(with_slashes(override)))))
+            parsed.append(parser.parse_override(_placed(_without_null(_with_slashes(override, known), known), known)))
         except HydraException as error:
             key, _, value = override.partition("=")
             if "=" not in override:
@@ -190,48 +247,45 @@ def literal(value: Any) -> Any:
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
 
 
-def with_slashes(override: str) -> str:
+def _with_slashes(override: str, known: Known) -> str:
     """model.norm=rms_norm, a part by the key that it stands at, as the choice that it is: model/norm=rms_norm."""
     key, _, value = override.partition("=")
     place = key.replace(".", "/")
     if place == key or not re.fullmatch(r"[A-Za-z]\w*(,[A-Za-z]\w*)*", value):
         return override
-    options = options_of(place)
-    is_choice = options and all(option in options or _is_none(place, option) for option in value.split(","))
+    options = known.options(place)
+    is_choice = options and all(option in options or _is_none(place, option, known) for option in value.split(","))
     return f"{place}={value}" if is_choice else override
 
 
-def without_null(override: str) -> str:
+def _without_null(override: str, known: Known) -> str:
     """group=null or ~group, which Hydra may refuse: the option `none` where there is one, else the group taken away."""
     place, _, value = override.partition("=")
-    if override.startswith("~") and options_of(override[1:]):
+    if override.startswith("~") and known.options(override[1:]):
         place, value = override[1:], "null"
-    if value not in ("null", "none") or not (options := options_of(place)):
+    if value not in ("null", "none") or not (options := known.options(place)):
         return override
     if "none" in options:
         return f"{place}=none"
-    return f"~{place}" if value == "null" or _is_none(place, value) else override
+    return f"~{place}" if value == "null" or _is_none(place, value, known) else override
 
 
-def _is_none(place: str, value: str) -> bool:
+def _is_none(place: str, value: str, known: Known) -> bool:
     """Whether the value takes away a part that one can do without."""
-    return value in ("none", "null") and is_optional(place, known := groups(), places(known))
+    return value in ("none", "null") and known.is_optional(place)
 
 
 def options_of(place: str) -> dict[str, Path]:
-    """The options of a group, or of a place that takes those of a group: model/encoder takes those of model."""
-    known = groups()
-    group = group_of(place, known, places(known))
-    return {} if group is None else known[group]
+    """The options of a group, or of a place that takes those of a group."""
+    return Known().options(place)
 
 
-def placed(override: str) -> str:
+def _placed(override: str, known: Known) -> str:
     """model/encoder=lstm as Hydra writes it: model@model.encoder=lstm."""
     match = re.fullmatch(r"(~|\+\+?|)([\w/]+)(=.*)?", override, re.DOTALL)
-    known = groups()
-    if not match or match[2] in known or "/" not in match[2]:
+    if not match or "/" not in match[2] or match[2] in known.groups:
         return override
-    group = group_of(match[2], known, places(known))
+    group = group_of(match[2], known.groups, known.places)
     return override if group is None else f"{match[1]}{group}@{match[2].replace('/', '.')}{match[3] or ''}"
 
 
@@ -258,7 +312,7 @@ def _check_keys(
     verb: str,
 ) -> None:
     """Every override that chooses no option names a key that is there; all faults are reported together."""
-    config = _composed(config_name, _lines(chosen))
+    config = _composed(config_name, chosen)
     faults = (_key_faults(override, config, known, verb) for override in overrides if override not in chosen)
     _report(fault for some in faults for fault in some)
 
@@ -295,11 +349,13 @@ def _group_faults(override: Override, known: dict[str, dict[str, Path]]) -> list
         return [f"{place} cannot be taken away; choose one: lmlab list {place} shows them all"]
     value = override.value()
     options = value if isinstance(value, list) else [value]
+    wrong = [option for option in options if not isinstance(option, str) or option not in known[group]]
+    if not wrong:
+        return []
     there = [*known[group], *(["none"] if is_optional(place, known, places(known)) else [])]
     return [
         f"there is no {place}={option}; {nearest(str(option), there)} lmlab list {place} shows them all"
-        for option in options
-        if not isinstance(option, str) or option not in known[group]
+        for option in wrong
     ]
 
 

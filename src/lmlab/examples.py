@@ -36,6 +36,11 @@ class SourceTarget:
         return (self.source, *self.targets)
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """What a model is shown."""
+        return (self.source,)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """None."""
         return ()

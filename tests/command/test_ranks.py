@@ -1,7 +1,6 @@
 """The same experiment on one rank and on several: the same figures, one folder, and an end of the whole when one rank ends."""
 
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -132,11 +131,11 @@ def test_a_prime_number_of_windows_is_evaluated_to_the_same_bits_on_any_number_o
     words = (*BASE, *still, "batch.seq_len=5")  # 62 and 61 tokens in windows of 5: 13 of them, the last a short one
     trials = [
         finished(home, f"still_{num}", *words, f"strategy={'ddp' if num > 1 else 'single'}", f"trainer.devices={num}")
-        for num in (1, 2, 4)
+        for num in (1, 4)
     ]
-    first, *others = [{key: one.summary[key] for key in one.summary if "/" in key} for one in trials]
+    first, other = [{key: one.summary[key] for key in one.summary if "/" in key} for one in trials]
     assert {"val/loss", "test/perplexity", "last/val/bits_per_byte"} <= first.keys()
-    assert others == [first, first]
+    assert other == first
     for split in ("val", "test"):
         assert evaluated(str(trials[-1].run), split, "best").items() <= first.items()
 
@@ -144,11 +143,10 @@ def test_a_prime_number_of_windows_is_evaluated_to_the_same_bits_on_any_number_o
 RESUMED = (*BASE, "trainer.max_steps=24", "checkpoint.every=6", "trainer.val_check_interval=8", "batch.seq_len=7")
 
 
-@pytest.mark.parametrize("num", [pytest.param(2, marks=pytest.mark.slow), 4])
-def test_ranks_killed_and_resumed_end_with_the_same_bits(home, num):
-    chosen = (*RESUMED, "model=lstm", "batch=streams", "strategy=ddp", f"trainer.devices={num}")
-    reference = finished(home, f"streams_{num}", *chosen)
-    one = trial(home, f"streams_killed_{num}", *chosen)
+def test_ranks_killed_and_resumed_end_with_the_same_bits(home):
+    chosen = (*RESUMED, "model=lstm", "batch=streams", "strategy=ddp", "trainer.devices=4")
+    reference = finished(home, "streams", *chosen)
+    one = trial(home, "streams_killed", *chosen)
     assert one.kill_when(lambda: one.step >= 15)
     assert until(lambda: not ranks_of(one)), "ranks outlive a killed parent"
     state = checkpoint.newest(one.run / "checkpoints")[1]["lmlab"]
@@ -225,16 +223,13 @@ class Broken(Muon):
 
 def test_the_error_of_a_rank_is_shown_and_not_its_echo_in_the_others(home, monkeypatch):
     (home / "broken.py").write_text(BROKEN)
-    monkeypatch.syspath_prepend(home)
-    command = [sys.executable, "-m", "lmlab", "train", *torture.overrides(home, *RESUMED, *DDP)]
-    done = subprocess.run(
-        [*command, "optimizer._target_=broken.Broken", f"output_dir={home / 'broken'}"],
-        cwd=home, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1, done.stderr
-    assert "RuntimeError: this rank has an error of its own" in done.stderr
-    assert "lmlab: rank 1 failed: RuntimeError: this rank has an error of its own" in done.stderr
-    assert "closed by peer" not in done.stderr
+    monkeypatch.chdir(home)
+    one = trial(home, "broken", *RESUMED, *DDP, "optimizer._target_=broken.Broken")
+    code, said = one.finish(), one.output.read_text()
+    assert code == 1, said
+    assert "RuntimeError: this rank has an error of its own" in said
+    assert "lmlab: rank 1 failed: RuntimeError: this rank has an error of its own" in said
+    assert "closed by peer" not in said
 
 
 POISONED = """
@@ -255,7 +250,7 @@ class Poisoned(LanguageModeling):
             getattr(gradient, "to_local", lambda: gradient)().fill_(float("nan"))
     def on_train_end(self):
         found = fingerprint(self.trainer.strategy.lightning_module_state_dict())
-        Path(os.environ["WEIGHTS_OF"] + os.environ["RANK"]).write_text(found)
+        (Path(self.trainer.default_root_dir) / ("weights_" + os.environ["RANK"])).write_text(found)
 """
 
 
@@ -264,23 +259,17 @@ class Poisoned(LanguageModeling):
 def test_a_step_that_one_rank_alone_finds_bad_is_skipped_by_all(home, strategy, monkeypatch):
     """Step 4: the loss of one rank's share is not a number; step 6: the gradient that it has after all were averaged."""
     (home / "poisoned.py").write_text(POISONED)
-    monkeypatch.setenv("WEIGHTS_OF", str(home / f"poisoned_{strategy}_"))
-    one = trial(
-        home, f"poisoned_{strategy}", *RESUMED, "trainer.max_steps=8", f"strategy={strategy}", "trainer.devices=2"
-    )
-    words = ("guard.on_nan=skip", "task._target_=poisoned.Poisoned", f"output_dir={one.folder}")
-    done = subprocess.run(
-        [sys.executable, "-m", "lmlab", "train", *one.overrides, *words],
-        cwd=home, capture_output=True, text=True, check=False, timeout=200,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    for said in (done.stderr, (one.run / "ranks" / "1.txt").read_text()):
+    monkeypatch.chdir(home)
+    ranks = (*RESUMED, "trainer.max_steps=8", f"strategy={strategy}", "trainer.devices=2")
+    one = trial(home, f"poisoned_{strategy}", *ranks, "guard.on_nan=skip", "task._target_=poisoned.Poisoned")
+    assert one.finish() == 0, one.output.read_text()
+    for said in (one.output.read_text(), (one.run / "ranks" / "1.txt").read_text()):
         skipped = [
             line.split(" is skipped")[0].split("step ")[1] for line in said.splitlines() if " is skipped" in line
         ]
         assert skipped == ["4", "6"], said
     assert one.summary["step"] == 8
-    weights = {path.read_text() for path in home.glob(f"poisoned_{strategy}_*") if path.is_file()}
+    weights = {path.read_text() for path in one.run.glob("weights_*")}
     assert weights == {RunFolder(one.run).summary["weights_sha256"]}
 
 

@@ -60,7 +60,7 @@ def test_killed_at_random_moments_and_resumed_it_ends_with_the_same_bits(home, m
     name, chosen = f"{model}_{batch}", (f"model={model}", f"batch={batch}")
     reference = undisturbed(home, name, *chosen)
     one = trial(home, f"{name}_{workers}", *chosen, f"batch.num_workers={workers}")
-    kills = 3 if (model, batch, workers) in QUICK else 8
+    kills = 3 if (model, batch, workers) in QUICK else 5
     found = torture.torture(one, reference, kills=kills, chance=random.Random(f"{name} {workers}"))
     assert found == [], f"killed at {one.kills}: {found}\n{one.output.read_text()}"
     assert one.kills

@@ -1,7 +1,7 @@
 """Beam search against enumeration, against greedy decoding, against transformers, and one row against a batch."""
 
 import math
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -122,7 +122,7 @@ def test_the_best_are_distinct_sorted_and_repeat_no_n_gram(length_penalty):
         assert [one.score for one in row] == sorted((one.score for one in row), reverse=True)
         for one in row:
             text = begin + one.ids
-            pairs = list(zip(text, text[1:], strict=False))
+            pairs = list(pairwise(text))
             assert len(set(pairs)) == len(pairs)
 
 

@@ -139,7 +139,9 @@ def searched(model, prompt, document, memory=None, **options):
     best = search(model, head_of(model), prompt, num_beams=1, **options)
     new = generate(model, head_of(model), prompt, choose=greedy(), seed=0, **options).tolist()
     assert [row[0].ids for row in best] == [row[: row.index(3)] if 3 in row else row for row in new]
-    return [[one.ids for one in row] for row in search(model, head_of(model), prompt, num_beams=3, num_best=2, **options)]
+    return [
+        [one.ids for one in row] for row in search(model, head_of(model), prompt, num_beams=3, num_best=2, **options)
+    ]
 
 
 def alone(write, model, row, memory=None, **options):

@@ -22,7 +22,9 @@ class Recurrent(nn.Module):
 
     def forward(self, inputs, document=None, memory=None, state=None):
         self.read += inputs.shape[1]
-        states, state = self.layer(self.embedding(inputs), None if state is None else state.transpose(0, 1).contiguous())
+        states, state = self.layer(
+            self.embedding(inputs), None if state is None else state.transpose(0, 1).contiguous()
+        )
         return Output(states=states, state=state.transpose(0, 1))  # batch first
 
 

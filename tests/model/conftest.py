@@ -1,19 +1,21 @@
 """Every model and every part that `conf/model` offers, tiny and with weights large enough to show a leak."""
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from lmlab.command.kind.kind import fits
-from lmlab.config import without_own
+from lmlab.config import parse, without_hydra, without_own
 from lmlab.types import Mistake
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -108,10 +110,10 @@ def choices() -> list[tuple[str, ...]]:
     for path in sorted((CONF / "model").glob("*.yaml")):
         if fits(path, "vocabulary"):  # vectors of words, no sequences
             continue
-        if "encoder" in composed((f"model={path.stem}",)).model:  # two models, of which test_seq2seq.py makes pairs
-            continue
+        content, *parents = lineage(path.stem)
+        if is_size(path.stem) or "seq2seq" in (parents or [content])[-1].get("_target_", ""):
+            continue  # another width; or two models, of which test_seq2seq.py makes pairs
         found.append((f"model={path.stem}",))
-        content = yaml.safe_load(path.read_text())
         if "_target_" not in content:  # a preset: its parent's parts are tested with the parent
             continue
         for key in [key for default in content.get("defaults", []) if isinstance(default, dict) for key in default]:
@@ -120,6 +122,26 @@ def choices() -> list[tuple[str, ...]]:
             options = sorted(option.stem for option in (CONF / "model" / group).glob("*.yaml"))
             found += [(f"model={path.stem}", f"{place}={option}") for option in options]
     return found + MORE
+
+
+def lineage(name: str) -> list[dict[str, Any]]:
+    """What the YAML of a model says, its parent's and so on up to the one that names a class."""
+    content = yaml.safe_load((CONF / f"model/{name}.yaml").read_text())
+    parents = [entry for entry in content.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    return [content] if "_target_" in content else [content, *lineage(parents[0])]
+
+
+def is_size(name: str) -> bool:
+    """Whether it is a preset of a preset that changes numbers alone: the same keys of the same classes in other widths."""
+    content, *parents = lineage(name)
+    parts = [entry for entry in content.get("defaults", []) if isinstance(entry, dict)]
+    values = leaves({key: value for key, value in content.items() if key != "defaults"})
+    return len(parents) > 1 and not parts and all(type(value) in (int, float) for value in values)
+
+
+def leaves(block: Any) -> list[Any]:
+    """The values of a block, however deep."""
+    return [one for value in block.values() for one in leaves(value)] if isinstance(block, dict) else [block]
 
 
 @cache
@@ -189,7 +211,7 @@ def composed(overrides: tuple[str, ...]) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         first, *rest = overrides
-        config = compose(None, overrides=[f"+{first}", "+batch.seq_len=32", *rest])
+        config = without_hydra(None, parse([f"+{first}", "+batch.seq_len=32", *rest]))
     without_own(config.model, "model")
     typed = {override.split("=")[0] for override in overrides}
     for key, value in SMALL.items():
@@ -203,17 +225,26 @@ def build() -> Callable[..., torch.nn.Module]:
     def make(
         overrides: Sequence[str], *, causal: bool = True, memory_dim: int | None = None, noisy: bool = True
     ) -> torch.nn.Module:
+        made = built(tuple(overrides), causal, memory_dim, noisy)
         torch.manual_seed(0)
-        config = composed(tuple(overrides))
-        model = instantiate(config.model, _convert_="all")(vocab_size=VOCAB, causal=causal, memory_dim=memory_dim)
-        size = 0.15 if "model/norm=none" in overrides else 0.3  # without a norm, states would grow into the hundreds
-        with torch.no_grad():
-            for parameter in model.parameters() if noisy else ():
-                noise = torch.randn_like(parameter)
-                parameter.copy_(size * noise if parameter.ndim > 1 else parameter + 0.1 * noise)
-        return model.eval()
+        return copy.deepcopy(made)
 
     return make
+
+
+@cache
+def built(overrides: tuple[str, ...], causal: bool, memory_dim: int | None, noisy: bool) -> torch.nn.Module:
+    """A model that is made once, to be copied by each test."""
+    torch.manual_seed(0)
+    model = instantiate(composed(overrides).model, _convert_="all")(
+        vocab_size=VOCAB, causal=causal, memory_dim=memory_dim
+    )
+    size = 0.15 if "model/norm=none" in overrides else 0.3  # without a norm, states would grow into the hundreds
+    with torch.no_grad():
+        for parameter in model.parameters() if noisy else ():
+            noise = torch.randn_like(parameter)
+            parameter.copy_(size * noise if parameter.ndim > 1 else parameter + 0.1 * noise)
+    return model.eval()
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,18 @@
 
 import os
 import socket
-import subprocess
 import sys
-import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from torch.distributed import TCPStore
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+import torture
+
+from lmlab import cli
 from lmlab.run.folder import RunFolder
 from lmlab.strategy import nodes
 from lmlab.strategy.nodes import Nodes, cause, meeting, place
@@ -110,39 +114,29 @@ def machines(tmp_path, tiny, port):
 
     def started(*words, second=(), devices=1):
         both = [f"trainer.devices={devices}", "trainer.num_nodes=2", "strategy=ddp", f"output_dir={tmp_path}/two"]
-        command = [sys.executable, "-m", "lmlab", "train", *tiny(*both, "trainer.precision=32-true", *words)]
+        command = ["train", *tiny(*both, "trainer.precision=32-true", *words)]
         shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo"}
-        found = [
-            subprocess.Popen(
-                [*command, *more],
-                env={**shared, "NODE_RANK": str(number)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for number, more in enumerate(((), second))
-        ]
-        outputs = ["", ""]
-
-        def read(number):
-            outputs[number] = found[number].communicate(timeout=200)[0]
-
-        readers = [threading.Thread(target=read, args=(number,)) for number in range(2)]
-        for reader in readers:
-            reader.start()
-        for reader in readers:
-            reader.join()
-        return [process.returncode for process in found], outputs
+        outputs = [tmp_path / f"{number}.txt" for number in range(2)]
+        found = []
+        for number, more in enumerate(((), second)):
+            variables = {**shared, "NODE_RANK": str(number)}
+            arguments = ([*command, *more], str(outputs[number]), variables)
+            found.append(torture.FAST.Process(target=torture.command, args=arguments))
+            found[-1].start()
+        for process in found:
+            process.join(200)
+            process.kill()
+        return [process.exitcode for process in found], [output.read_text() for output in outputs]
 
     return started
 
 
+@pytest.mark.slow
 def test_two_machines_are_two_devices(machines, tiny, tmp_path):
     codes, outputs = machines("batch.size=4", "optimizer=adamw")
     assert codes == [0, 0], outputs
     one = [f"output_dir={tmp_path}/one", "strategy=ddp", "trainer.devices=2", "optimizer=adamw", "batch.size=4"]
-    command = [sys.executable, "-m", "lmlab", "train", *tiny(*one, "trainer.precision=32-true")]
-    subprocess.run(command, check=True, capture_output=True)
+    assert cli.run(["train", *tiny(*one, "trainer.precision=32-true")]) == 0
     runs = [RunFolder(next((tmp_path / name).glob("*/*/run.json")).parent) for name in ("one", "two")]
     same = [{key: value for key, value in run.summary.items() if "/" in key or "sha" in key} for run in runs]
     assert same[0] == same[1]

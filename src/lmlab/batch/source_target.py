@@ -103,7 +103,7 @@ class SourceTarget(RowBatches):
 
     def _apart(self, source: Array, target: Array) -> tuple[Array, Array]:
         """A source with its `<eos>`, and a target without, as long as may be."""
-        longest, most = (int(size) for size in self._cut(np.array(len(source)), np.array(len(target))))
+        longest, most = (int(size[0]) for size in self._cut(np.array([len(source)]), np.array([len(target)])))
         return np.append(source[: longest - 1], self.eos).astype(np.int64), target[: most - 1].astype(np.int64)
 
 

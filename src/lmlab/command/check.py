@@ -6,7 +6,10 @@ from typing import Any
 
 from lmlab import config as configuration
 from lmlab.command import front
+from lmlab.types import Source, Split
 from lmlab.values import shown
+
+HELD_OUT: tuple[Split, ...] = ("val", "test")
 
 
 def main(arguments: list[str]) -> int:
@@ -28,7 +31,8 @@ def main(arguments: list[str]) -> int:
 
     experiment = resolve(config)
     rehearse(experiment)
-    lines = [*origin_lines(configuration.plain(experiment.config), typed, overrides), "", *plan(experiment)]
+    origins = origin_lines(configuration.plain(experiment.config), typed, overrides)
+    lines = [*origins, "", *plan(experiment), *leaks(experiment.source)]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
@@ -77,3 +81,15 @@ def plan(experiment: Any) -> Iterator[str]:
         if experiment.is_sharded:
             pieces = "; weights, gradients and optimizer in pieces (memory is that of the whole)"
         yield f"ranks             {experiment.num_ranks}, {strategy}, {rows} sequences of a pass on each{pieces}"
+
+
+def leaks(source: Source) -> Iterator[str]:
+    """Of each held-out split how much of it stands in the training split too."""
+    from lmlab.analysis.overlap import overlap
+
+    for split in HELD_OUT:
+        found = overlap(source.read("train"), source.read(split))
+        if found.total:
+            such = f", such as {found.example[:60]!r}" if found.num else ""
+            share = f"{found.num:,} of {found.total:,} examples ({found.num / found.total:.1%})"
+            yield f"overlap           {share} of {split} stand in train too{such}"

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 from torch import nn
 
 from lmlab import config as configuration
@@ -46,7 +45,7 @@ def facts(group: str) -> tuple[dict[str, Facts], str]:
         counted = f"parameters: of the model as it stands, with tokenizer.vocab_size={page.tokenizer.vocab_size}"
         return {option: _of_model(page, option) for option in options}, counted
     host, places = host_of(group)
-    _set(page, "model", _composed("model", host))
+    _set(page, "model", configuration.option("model", host))
     counted = f"parameters: of one such part of model={host}, model.dim={page.model.dim}"
     return {option: _of_part(page, group, option, places) for option in options}, counted
 
@@ -73,7 +72,7 @@ def _places(path: Path, name: str) -> Iterator[str]:
 
 
 def _of_model(page: DictConfig, option: str) -> Facts:
-    _set(page, "model", _composed("model", option))
+    _set(page, "model", configuration.option("model", option))
     if takes(page.model._target_, "vocabulary"):
         with shapes_only():
             model = configuration.build(page, "model")(vocabulary=unnamed(page.tokenizer.vocab_size))
@@ -87,7 +86,7 @@ def _of_model(page: DictConfig, option: str) -> Facts:
 def _of_part(page: DictConfig, group: str, option: str, places: list[str]) -> Facts:
     """At the group's own place in each role; and elsewhere, as in cross-attention, in the conditional decoder."""
     own, *others = places
-    part, before = _composed(group, option), {place: page.model[place] for place in places}
+    part, before = configuration.option(group, option), {place: page.model[place] for place in places}
     _set(page.model, own, part)
     filled, kind = built(page), configuration.class_of(page.model, own)
     roles = list(filled)
@@ -111,12 +110,6 @@ def built(page: DictConfig, roles: tuple[str, ...] = tuple(ROLES)) -> dict[str, 
         except Mistake:
             continue
     return found
-
-
-def _composed(group: str, option: str) -> Any:
-    """An option with the parts that it chooses itself."""
-    with configuration.entered():
-        return OmegaConf.select(compose(None, overrides=[f"+{group}={option}"]), group.replace("/", "."))
 
 
 def _set(config: DictConfig, key: str, value: Any) -> None:

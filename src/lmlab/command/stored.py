@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from lmlab import config as configuration
@@ -35,9 +34,7 @@ def _fill(block: DictConfig, group: str, option: str, known: dict[str, dict[str,
     if group == "task":  # its file sets defaults of other groups as well
         values = yaml.safe_load(path.read_text(encoding="utf-8"))["task"]
     else:
-        with configuration.entered():
-            part = OmegaConf.select(compose(None, overrides=[f"+{group}={option}"]), group.replace("/", "."))
-        values = OmegaConf.to_container(part)
+        values = OmegaConf.to_container(configuration.option(group, option))
     with open_dict(block):
         for key in missing & set(values):
             block[key] = values[key]

@@ -52,7 +52,7 @@ def search(
         counts_prompt: Whether an n-gram of the prompt may not be written either.
         context_size, memory, document: As `lmlab.decoding.loop.stream` takes them.
     """
-    _check(num_beams=num_beams, length_penalty=length_penalty, num_best=num_best)
+    check(num_beams=num_beams, length_penalty=length_penalty, num_best=num_best)
     feed = Feed(
         model, head, prompt_ids, document, memory=memory, context_size=context_size, max_tokens=max_tokens
     )  # fmt: skip
@@ -150,7 +150,8 @@ def _go_on(feed: Feed, beams: list[list[Candidate]], *, has_all_rows: bool) -> F
     return torch.tensor([[one.log_prob for one in of_row] for of_row in filled], dtype=torch.float32, device=device)
 
 
-def _check(*, num_beams: int, length_penalty: float, num_best: int) -> None:
+def check(*, num_beams: int, length_penalty: float, num_best: int) -> None:
+    """Refuses what no search can do."""
     if num_beams < 1:
         raise Mistake(f"num_beams={num_beams} leaves no text; set num_beams to 1 or more")
     if length_penalty < 0:

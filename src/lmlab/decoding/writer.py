@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Int
 from torch import Tensor
 
-from lmlab.decoding.beam import search
+from lmlab.decoding.beam import check, search
 from lmlab.decoding.feed import Head
 from lmlab.types import Memory, SequenceModel
 
@@ -23,6 +23,7 @@ class Writer:
     def __init__(
         self, *, num_beams: int, length_penalty: float, no_repeat_ngram: int | None, max_tokens: int | None
     ) -> None:
+        check(num_beams=num_beams, length_penalty=length_penalty, num_best=1)
         self.num_beams, self.length_penalty = num_beams, length_penalty
         self.no_repeat_ngram, self.max_tokens = no_repeat_ngram, max_tokens
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -27,6 +27,7 @@ from lmlab.types import Mistake
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
+    from lmlab.command.load import Loaded
     from lmlab.run.folder import RunFolder
     from lmlab.tokenizer.trained import Trained
 
@@ -94,6 +95,14 @@ class Kind(Protocol):
 
     def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
         """Writes what else is left of a finished run."""
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """A kind whose models say something of a text."""
+
+    def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
+        """The lines that `lmlab predict` prints; options are those of conf/predict.yaml."""
 
 
 def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from torchmetrics import Metric
 from lmlab import config as configuration
 from lmlab.command.kind.rows import SHOWN, Rows
 from lmlab.command.labels import best, probabilities
+from lmlab.command.lines import lines_of
 from lmlab.examples import Known
 from lmlab.examples import Rows as RowsOfSplit
 from lmlab.metric.label_scores import LabelScores
@@ -25,6 +26,7 @@ from lmlab.types import Mistake
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
+    from lmlab.command.load import Loaded
     from lmlab.run.folder import RunFolder
     from lmlab.tokenizer.trained import Trained
 
@@ -32,6 +34,9 @@ log = logging.getLogger(__name__)
 
 LABELS = "labels.json"
 """In the run's folder."""
+
+TOGETHER = 64
+"""Lines of a file that go through the model at a time."""
 
 
 class Labelled(Rows):
@@ -128,6 +133,20 @@ class Labelled(Rows):
 
     def known(self, run: RunFolder, tokenizer: Trained) -> Known:
         return Known(tokenizer.vocab_size, tuple(json_file.read(run.path / LABELS)["labels"]))
+
+    def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
+        """A line for each label of the text; or for each line of the file its labels and the line itself."""
+        labels, is_multi = loaded.vocabulary.labels, bool(loaded.config.task.multi_label)
+        batching = configuration.build(loaded.config, "batch")(
+            seed=0, eos=loaded.tokenizer.eos, num_classes=len(labels), several=is_multi
+        )
+        texts = lines_of(options.path) if options.path else [[one for one in (options.text, options.second) if one]]
+        for first in range(0, len(texts), TOGETHER):
+            part = texts[first : first + TOGETHER]
+            batch = batching.of_texts([[loaded.tokenizer.encode(text) for text in row] for row in part])
+            for row, shares in zip(part, probabilities(loaded.task, batch, multi_label=is_multi)):
+                found = [f"{label}  {share:.4f}" for label, share in best(shares, labels, num=options.num)]
+                yield "\t".join([*found, *row]) if options.path else "\n".join(found)
 
 
 def check_labels(experiment: Experiment) -> None:

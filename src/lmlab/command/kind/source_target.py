@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from lmlab import config as configuration
 from lmlab.batch.source_target import prompts
 from lmlab.command.kind.kind import plan_of
 from lmlab.command.kind.rows import SHOWN, Rows
+from lmlab.command.lines import lines_of
 from lmlab.metric.text_scores import figures
 from lmlab.metric.written import scored, signatures
 from lmlab.strategy.sharded import Sharded
@@ -25,6 +26,7 @@ from lmlab.types import Batch, Mistake, Split
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
+    from lmlab.command.load import Loaded
     from lmlab.run.folder import RunFolder
     from lmlab.tokenizer.trained import Trained
 
@@ -32,6 +34,9 @@ log = logging.getLogger(__name__)
 
 WRITTEN = "written_{split}.jsonl"
 """In the run's folder: of every example of a split its source, its references and what was written."""
+
+TOGETHER = 64
+"""Lines of a file that are written for at a time."""
 
 SIGNATURES = "signatures.json"
 """Beside it: how sacreBLEU counted."""
@@ -74,6 +79,7 @@ class SourceTarget(Rows):
 
     def check(self, experiment: Experiment) -> None:
         super().check(experiment)
+        configuration.build(experiment.config, "decoding")
         if issubclass(configuration.class_of(experiment.config, "strategy"), Sharded):
             raise Mistake(
                 "a target cannot be written by weights in pieces, each rank writing another one; choose strategy=ddp"
@@ -129,6 +135,15 @@ class SourceTarget(Rows):
             f"{_short(source)}\n-> {_short(tokenizer.decode(ids))}\n   {_short(target)}"
             for (source, target, *_), ids in zip(texts, found)
         ]
+
+    def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
+        """What is written for the text; or for each line of the file, in its line."""
+        if options.second:
+            raise Mistake("second= is for pairs of texts, and this run was trained on single ones; leave it out")
+        sources = [line[0] for line in lines_of(options.path)] if options.path else [options.text]
+        for first in range(0, len(sources), TOGETHER):
+            found = written(loaded.config, loaded.tokenizer, loaded.task, sources[first : first + TOGETHER])
+            yield from (" ".join(text.split("\n")) if options.path else text for text in found)
 
     def baselines_name(self, experiment: Experiment) -> str | None:
         return "_".join(["baselines", *experiment.config.metric.scores])

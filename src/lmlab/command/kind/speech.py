@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from torchmetrics import Metric
 from lmlab import config as configuration
 from lmlab.command.kind.kind import plan_of
 from lmlab.command.kind.rows import SHOWN, Rows
-from lmlab.command.transcripts import features_of_file, transcripts
+from lmlab.command.transcripts import features_of_file, transcribed, transcripts
 from lmlab.data.cache import cache_folder
 from lmlab.examples import Heard, Utterances
 from lmlab.metric.transcripts import Transcripts
@@ -29,6 +29,7 @@ from lmlab.types import SPLITS, Mistake
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
+    from lmlab.command.load import Loaded
     from lmlab.run.folder import RunFolder
     from lmlab.tokenizer.trained import Trained
 
@@ -147,6 +148,9 @@ class Speech(Rows):
         heard = transcripts(task, batching.batch(rows, chosen), decode, spell)
         said = [spell(rows.ids_of(row).tolist()) for row in chosen.tolist()]
         return [f"{one[:SHOWN]}\n-> {other[:SHOWN]}" for one, other in zip(said, heard, strict=True)]
+
+    def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
+        return transcribed(loaded, options)
 
     def longest_loss(
         self, experiment: Experiment, parts: list[Any], *, rows: int

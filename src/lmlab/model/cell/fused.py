@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -39,3 +40,8 @@ def zeros(inputs: Float[Tensor, "batch time input_dim"], *, dim: int, parts: int
     """What a sequence begins with."""
     empty = inputs.new_zeros(inputs.shape[0], dim)
     return (empty,) * parts
+
+
+def rounds_at_every_step(inputs: Float[Tensor, "batch time input_dim"]) -> bool:
+    """Whether the kernels of Gru and Rnn would do so with their weights: they are loops on a CPU, and fused on a GPU."""
+    return inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")

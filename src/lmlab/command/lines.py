@@ -1,0 +1,18 @@
+"""The texts of a file, one a line."""
+
+from pathlib import Path
+
+from lmlab.types import Mistake
+
+
+def text_of(path: str) -> str:
+    """The whole text of a file."""
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistake(f"path={path} cannot be read as UTF-8 text ({error}); set path to a file of text") from None
+
+
+def lines_of(path: str) -> list[list[str]]:
+    """The texts of each line that is not empty; the two of a pair stand with a tab between them."""
+    return [line.strip("\r").split("\t") for line in text_of(path).split("\n") if line.strip()]
