@@ -142,22 +142,3 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
     assert one.kill_when(lambda: one.step >= 7)
     assert one.finish() == 0, one.output.read_text()
     assert torture.differences(reference, one) == []
-
-
-def test_a_word_of_two_letters_is_learned(tmp_path):
-    """The whole line from samples to transcripts learns: most letters of words that it never heard are right."""
-    words = [
-        word
-        for word in SMALL
-        if not word.startswith(("model.dim", "trainer.max_epochs", "batch.size", "batch.augment"))
-    ]
-    chosen = [
-        *words,
-        "model.dim=48",
-        "batch.size=12",
-        "trainer.max_epochs=14",
-        "batch.augment=null",
-        f"output_dir={tmp_path}",
-    ]
-    assert cli.run(["train", *chosen]) == 0
-    assert find("latest", tmp_path).summary["test/cer"] < 0.5

@@ -110,3 +110,16 @@ def test_what_is_evaluated_are_the_recordings_that_have_a_transcript():
     task = made().eval()
     task.evaluate("val", batch([20, 8], [[1, 2], []]))
     assert int(task.metrics["val"].counts[0]) == 1
+
+
+def test_a_few_recordings_are_learned_by_heart():
+    task = made().train()
+    optimizer = torch.optim.Adam([one for one in task.parameters() if one.requires_grad], lr=0.02)
+    whole = batch([23, 14, 9], [[1, 2, 2, 0], [3], [0, 1]])
+    for _ in range(120):
+        optimizer.zero_grad()
+        total, _ = task.objective(whole)
+        total.backward()
+        optimizer.step()
+    log_probs, lengths, _ = task.eval()(whole)
+    assert CtcGreedy()(log_probs, lengths) == [[1, 2, 2, 0], [3], [0, 1]]
