@@ -67,8 +67,9 @@ def fillings(task: Any, tokenizer: Trained, text: str, *, num: int) -> Iterator[
     """For each `<mask>` of a text the likeliest tokens."""
     ids = torch.tensor([ids_of(tokenizer, text)])
     shares = found(task, ids)[0]
-    for place in torch.where(ids[0] == tokenizer.mask)[0].tolist():
-        yield likeliest(shares[place], tokenizer, num=num)
+    for place, index in enumerate(ids[0].tolist()):
+        if index == tokenizer.mask:
+            yield likeliest(shares[place], tokenizer, num=num)
 
 
 def filled(task: Any, tokenizer: Trained, batch: Batch, *, length: int) -> list[str]:

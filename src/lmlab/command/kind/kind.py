@@ -21,6 +21,7 @@ from lmlab.task.denoising import Denoising
 from lmlab.task.language_modeling import LanguageModeling
 from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 from lmlab.task.sequence_to_sequence import SequenceToSequence
+from lmlab.task.speech_recognition import SpeechRecognition
 from lmlab.task.tagging import Tagging
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
@@ -126,6 +127,7 @@ def kind_of(config: DictConfig) -> Kind:
     from lmlab.command.kind.labelled import Labelled
     from lmlab.command.kind.masked import Masked
     from lmlab.command.kind.source_target import SourceTarget
+    from lmlab.command.kind.speech import Speech
     from lmlab.command.kind.tagged import Tagged
     from lmlab.command.kind.tokens import Tokens
     from lmlab.command.kind.words import Words
@@ -137,6 +139,7 @@ def kind_of(config: DictConfig) -> Kind:
         WordEmbedding: Words,
         Classification: Labelled,
         SequenceToSequence: SourceTarget,
+        SpeechRecognition: Speech,
         Tagging: Tagged,
     }
     task = configuration.class_of(config, "task")
