@@ -156,6 +156,64 @@ class Rows:
 
 @no_type_check
 @dataclass(frozen=True)
+class QuestionRows:
+    """The questions of a split as ids, with where each token of a context stands in it: what batches are made of."""
+
+    question_ids: np.ndarray
+    """Of all questions, one after another, [token]."""
+    question_ends: np.ndarray
+    """Where each question ends in `question_ids`, [question]."""
+    context_ids: np.ndarray
+    """Of all contexts, one after another, [token]."""
+    places: np.ndarray
+    """Where the text of each of these begins and ends in its context, in characters, [token, 2]; equal for white space."""
+    context_ends: np.ndarray
+    """Where each context ends in `context_ids`, [context]."""
+    context_of: np.ndarray
+    """The context of each question, [question]."""
+    answers: np.ndarray
+    """First and last token of all answers that stand in their context, [answer, 2]."""
+    answer_ends: np.ndarray
+    """Where those of each question end in `answers`, [question]."""
+    is_answerable: np.ndarray
+    """Whether the question has an answer, be it one that does not stand in the context, [question]."""
+
+    def __len__(self) -> int:
+        return len(self.question_ends)
+
+    def question(self, row: int) -> np.ndarray:
+        """The ids of a question."""
+        return self.question_ids[self.question_ends[row - 1] if row else 0 : self.question_ends[row]]
+
+    def context(self, row: int) -> slice:
+        """Where the context of a question stands in `context_ids` and `places`."""
+        number = self.context_of[row]
+        return slice(int(self.context_ends[number - 1]) if number else 0, int(self.context_ends[number]))
+
+    def answers_of(self, row: int) -> np.ndarray:
+        """First and last token of each answer of a question that stands in its context, [answer, 2]."""
+        return self.answers[self.answer_ends[row - 1] if row else 0 : self.answer_ends[row]]
+
+    def is_known(self) -> np.ndarray:
+        """Whether it is known what a model should say: no answer, or one that stands in the context, [question]."""
+        return ~self.is_answerable | (np.diff(self.answer_ends, prepend=0) > 0)
+
+    def question_lengths(self) -> np.ndarray:
+        """Tokens of each question, [question]."""
+        return np.diff(self.question_ends, prepend=0)
+
+    def context_lengths(self) -> np.ndarray:
+        """Tokens of the context of each question, [question]."""
+        return np.diff(self.context_ends, prepend=0)[self.context_of]
+
+    def characters(self, row: int, first: int, last: int) -> tuple[int, int]:
+        """Where the tokens `first` to `last` of the context of a question begin and end in it."""
+        places = self.places[self.context(row)]
+        return int(places[first, 0]), int(places[last, 1])
+
+
+@no_type_check
+@dataclass(frozen=True)
 class Known:
     """What a model of rows is built for."""
 

@@ -56,6 +56,17 @@ class Trained:
         """Ids of each text, encoded in parallel."""
         return [[index for part in parts for index in part] for parts in self._encode_texts(texts)]
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where the text of each token of `encode` begins and ends, in characters; blanks at its ends are not counted."""
+        if self._reader is not None:
+            return [_bare(text, start, end) for start, end in self._reader.places(text)]
+        parts = [*self._chunks(text)]
+        found, before = list[tuple[int, int]](), 0
+        for part, encoded in zip(parts, self._tokenizer.encode_batch(parts, add_special_tokens=False)):
+            found += ((before + start, before + end) for start, end in encoded.offsets)
+            before += len(part)
+        return [_bare(text, start, end) for start, end in found]
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text; what ends a document leaves no trace, or a newline where lines end in `<eos>`."""
         return str(self._tokenizer.decode([int(index) for index in ids], skip_special_tokens=True))
@@ -141,6 +152,13 @@ class Trained:
 
     def _encode_parts(self, parts: list[str]) -> list[list[int]]:
         return [part.ids for part in self._tokenizer.encode_batch_fast(parts, add_special_tokens=False)]
+
+
+def _bare(text: str, start: int, end: int) -> tuple[int, int]:
+    """A place without the white space at its ends."""
+    inside = text[start:end]
+    begin = start + len(inside) - len(inside.lstrip())
+    return begin, max(begin, start + len(inside.rstrip()))
 
 
 def load(path: str | Path) -> Trained:

@@ -75,6 +75,39 @@ class WordReader:
             words = _joined(words, phrases)
         return words
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where each of the words begins and ends in the text, in characters."""
+        read, index = text, list(range(len(text) + 1))
+        if self.lowercase:
+            read = text.lower()
+            index = [place for place, letter in enumerate(text) for _ in letter.lower()] + [len(text)]
+        found = [(start, end) for start, end in self._places(read)]
+        words = [read[start:end] for start, end in found]
+        for phrases in self.phrases:
+            joined, place = [], 0
+            merged = _joined(words, phrases)
+            for word in merged:
+                last = place if word == words[place] else place + 1
+                joined.append((found[place][0], found[last][1]))
+                place = last + 1
+            words, found = merged, joined
+        return [(index[start], index[end - 1] + 1) for start, end in found]
+
+    def _places(self, text: str) -> Iterator[tuple[int, int]]:
+        """Of the words before phrases are joined."""
+        pattern, start = RUN if self.pattern is None else re.compile(self.pattern), 0
+        for line in text.split("\n"):
+            for match in pattern.finditer(line):
+                place, word = start + match.start(), match.group()
+                is_cut = self.chinese != "segmented" and ONE_HAN.search(word)
+                for part in self._cut(word) if is_cut else filter(None, [word]):
+                    yield place, place + len(part)
+                    place += len(part)
+            start += len(line)
+            if start < len(text):
+                yield start, start + 1
+            start += 1
+
     def _cut(self, word: str) -> list[str]:
         if self.chinese == "jieba":
             return jieba_words(word) if ONE_HAN.search(word) else [word]
