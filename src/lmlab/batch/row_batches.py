@@ -18,7 +18,7 @@ class RowBatches:
     """Batches of `size` examples of about one length; each epoch has every example once.
 
     A subclass says how long an input is, and makes a batch of some examples. `rows` are those of a split: `Rows`, or what the
-    subclass reads in place of them.
+    subclass reads in place of them; behind `items` they are what it makes of them.
 
     Args:
         seq_len: tokens of an input at most.
@@ -47,6 +47,10 @@ class RowBatches:
         self.size, self.micro_size, self.max_tokens, self.seq_len = size, micro_size, max_tokens, seq_len
         self.eval_size, self.num_workers, self.seed, self.eos = eval_size, num_workers, seed, eos
 
+    def items(self, rows: Any) -> Any:
+        """What batches are made of: the examples themselves, unless a subclass says otherwise."""
+        return rows
+
     def lengths(self, rows: Any) -> Array:
         """Tokens of each example as it goes through the model, [example]."""
         raise NotImplementedError
@@ -70,12 +74,13 @@ class RowBatches:
         """The training batches of one rank, by (step, micro-step)."""
         if not len(rows):
             raise Mistake("the training split has no example; give some in data.path")
-        buckets = Buckets(self.lengths(rows), size=self.size, max_tokens=self.max_tokens, seed=self.seed)
-        return Steps(self, rows, buckets, self.share(rank=rank, world=world))
+        items = self.items(rows)
+        buckets = Buckets(self.lengths(items), size=self.size, max_tokens=self.max_tokens, seed=self.seed)
+        return Steps(self, items, buckets, self.share(rank=rank, world=world))
 
     def eval(self, rows: Any) -> Evaluation:
         """The evaluation batches, by number: short texts first."""
-        return Evaluation(self, rows)
+        return Evaluation(self, self.items(rows))
 
 
 class Steps(Dataset[Batch]):

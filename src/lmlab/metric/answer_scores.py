@@ -1,0 +1,123 @@
+"""What was answered to the questions of a split: loss of the windows, exact match and F1 of the best answer of each question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torchmetrics import Metric
+
+from lmlab.examples import Question, QuestionRows
+from lmlab.metric.answers import scored
+
+
+class Said(NamedTuple):
+    """To a question, by all windows of its context."""
+
+    first: int
+    """Token of the context, -1 for no answer."""
+    last: int
+    margin: float
+    """By how much the score of the best span is above that of no answer."""
+
+
+class AnswerScores(Metric):
+    """`loss` is in nats per window; the other figures are those of `lmlab.metric.answers.scored`.
+
+    Args:
+        questions: of the split, in its order; read when they are first needed.
+        rows: the same as ids.
+        threshold: see `best_of`.
+    """
+
+    full_state_update = False
+    total: Tensor
+    num_known: Tensor
+    places: list[Tensor]
+    tokens: list[Tensor]
+    scores: list[Tensor]
+
+    def __init__(
+        self, *, questions: Callable[[], Sequence[Question]], rows: QuestionRows, threshold: float | None
+    ) -> None:
+        super().__init__()
+        self.questions, self.rows, self.threshold = questions, rows, threshold
+        self.last: dict[int, str] = {}
+        """Question -> its answer, empty for none, of the last evaluation."""
+        self.add_state("total", torch.zeros((), dtype=torch.double), dist_reduce_fx="sum")
+        self.add_state("num_known", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        for name in ("places", "tokens", "scores"):
+            self.add_state(name, [], dist_reduce_fx="cat")
+
+    def update(
+        self,
+        total: Float[Tensor, ""],
+        num_known: Int[Tensor, ""],
+        places: Int[Tensor, "window"],
+        tokens: Int[Tensor, "window 2"],
+        scores: Float[Tensor, "window 2"],
+    ) -> None:
+        """Add a batch: summed loss of windows with a target, and how many these are; of each window its question, first and
+        last token of its best span in the context, the scores of this and of no answer."""
+        self.total += total.detach()
+        self.num_known += num_known
+        self.places.append(places)
+        self.tokens.append(tokens)
+        self.scores.append(scores.detach())
+
+    def compute(self) -> dict[str, float]:
+        num_known = int(self.num_known)
+        loss = float(self.total) / num_known if num_known else math.nan
+        places, tokens, scores = _joined(self.places, (0,)), _joined(self.tokens, (0, 2)), _joined(self.scores, (0, 2))
+        said = best_of(places, tokens, scores, threshold=self.threshold)
+        questions = self.questions()
+        self.last = {place: self._text(questions[place], place, one) for place, one in said.items()}
+        right = [[one.text for one in questions[place].answers] for place in self.last]
+        return {"loss": loss, **scored([*self.last.values()], right)}
+
+    def _text(self, question: Question, place: int, said: Said) -> str:
+        if said.first < 0:
+            return ""
+        start, end = self.rows.characters(place, said.first, said.last)
+        return question.context[start:end]
+
+
+def best_of(
+    places: Int[np.ndarray, "window"],
+    tokens: Int[np.ndarray, "window 2"],
+    scores: Float[np.ndarray, "window 2"],
+    *,
+    threshold: float | None,
+) -> dict[int, Said]:
+    """Question -> the best span of all its windows, the first of equal ones; no answer where its score is not above that of
+    no answer, in the window where this is lowest, by more than the threshold (Devlin et al. 2019, 4.3). None: always a span.
+    """
+    found: dict[int, Said] = {}
+    order = np.lexsort((tokens[:, 1], tokens[:, 0], -scores[:, 0], places))
+    lowest: dict[int, float] = {}
+    for place, no_answer in zip(places.tolist(), scores[:, 1].tolist()):
+        lowest[place] = min(lowest.get(place, math.inf), no_answer)
+    for place, (first, last), (score, _) in zip(
+        places[order].tolist(), tokens[order].tolist(), scores[order].tolist()
+    ):
+        if place in found:
+            continue
+        margin = score - lowest[place]
+        is_span = score > LEAST and (threshold is None or margin > threshold)
+        found[place] = Said(first, last, margin) if is_span else Said(-1, -1, margin)
+    return found
+
+
+LEAST = float(np.finfo(np.float32).min) / 2
+"""A window without a place for an answer has a lower score."""
+
+
+def _joined(parts: list[Tensor] | Tensor, shape: tuple[int, ...]) -> np.ndarray:
+    """What batches and ranks have gathered; a list before they exchange it, a tensor after."""
+    gathered = parts if isinstance(parts, Tensor) else torch.cat(parts) if parts else torch.zeros(shape)
+    return gathered.cpu().numpy()
