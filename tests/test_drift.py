@@ -1,6 +1,7 @@
 """Every YAML binds: to its file, to the signature of what it builds, and to two steps of training."""
 
 import inspect
+import json
 import os
 from functools import cache
 from pathlib import Path
@@ -164,6 +165,13 @@ def test_every_option_composes_and_every_key_of_it_is_taken(choice):
     values.check(config.compose(in_place(choice)))
 
 
+def article(number):
+    """A paragraph with a question that it answers and one that it does not, in the JSON of SQuAD."""
+    asked = {"id": f"{number}", "question": "who?", "answers": [{"text": f"ann {number}", "answer_start": 0}]}
+    other = {"id": f"{number} b", "question": "when?", "answers": []}
+    return {"title": f"{number}", "paragraphs": [{"context": f"ann {number} slept", "qas": [asked, other]}]}
+
+
 @pytest.fixture(scope="module")
 def small_data(tmp_path_factory):
     """Task -> what makes its data small."""
@@ -172,11 +180,14 @@ def small_data(tmp_path_factory):
         "text,label\n" + "".join(f"text {number},{'ab'[number % 2]}\n" for number in range(60))
     )
     (folder / "tagged.conll").write_text("".join(f"a{number} B-A\nb I-A\nc O\n\n" for number in range(60)))
+    for split in ("train", "dev", "test"):
+        (folder / f"{split}.json").write_text(json.dumps({"data": [article(number) for number in range(9)]}))
     pairs = ["data=dates", "data.num_train=60", "data.num_val=4", "data.num_test=4", "decoding.max_tokens=4"]
     tones = ["data.num_letters=3", "data.longest=3", "data.num_train=9", "data.num_val=3", "data.num_test=3", "batch.seq_len=200"]
     return {
         "classification": ["data=table", f"data.path={folder / 'table.csv'}"],
         "tagging": ["data=columns", f"data.path={folder / 'tagged.conll'}"],
+        "question_answering": ["data=squad_files", f"data.root={folder}"],
         "sequence_to_sequence": pairs,
         "translation": pairs,
         "summarization": pairs,

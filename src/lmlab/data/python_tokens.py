@@ -92,12 +92,12 @@ class PythonTokens:
         return modules
 
     def _tagged(self, sources: Sequence[Path]) -> list[Module]:
-        named = sorted(((module_name(self._root, path), path) for path in sources), key=lambda one: _place(one[0]))
+        named = sorted(((module_name(self._root, path), path) for path in sources), key=lambda one: place_of(one[0]))
         modules, num_words = [], 0
         for name, path in named:
             if num_words >= self._num_words:
                 break
-            sentences = [*python_sentences(_source(path))]
+            sentences = [*python_sentences(source_of(path))]
             num_words += sum(len(one.words) for one in sentences)
             modules.append((name, sentences))
         if not num_words:
@@ -117,12 +117,12 @@ def _read(path: Path) -> list[tuple[str, list[tuple[list[str], list[str]]]]]:
     return found
 
 
-def _place(name: str) -> bytes:
+def place_of(name: str) -> bytes:
     """Of a module in the order in which they are taken."""
     return hashlib.sha256(f"order {name}".encode()).digest()
 
 
-def _source(path: Path) -> str:
+def source_of(path: Path) -> str:
     """In the encoding that it names; empty where it is none."""
     content = path.read_bytes()
     try:

@@ -20,6 +20,7 @@ from lmlab.task.classification import Classification
 from lmlab.task.denoising import Denoising
 from lmlab.task.language_modeling import LanguageModeling
 from lmlab.task.masked_language_modeling import MaskedLanguageModeling
+from lmlab.task.question_answering import QuestionAnswering
 from lmlab.task.sequence_to_sequence import SequenceToSequence
 from lmlab.task.speech_recognition import SpeechRecognition
 from lmlab.task.tagging import Tagging
@@ -126,6 +127,7 @@ def kind_of(config: DictConfig) -> Kind:
     from lmlab.command.kind.denoised import Denoised
     from lmlab.command.kind.labelled import Labelled
     from lmlab.command.kind.masked import Masked
+    from lmlab.command.kind.questions import Questions
     from lmlab.command.kind.source_target import SourceTarget
     from lmlab.command.kind.speech import Speech
     from lmlab.command.kind.tagged import Tagged
@@ -141,6 +143,7 @@ def kind_of(config: DictConfig) -> Kind:
         SequenceToSequence: SourceTarget,
         SpeechRecognition: Speech,
         Tagging: Tagged,
+        QuestionAnswering: Questions,
     }
     task = configuration.class_of(config, "task")
     return next((kind for one, kind in kinds.items() if issubclass(task, one)), Tokens)()
