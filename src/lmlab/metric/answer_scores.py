@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -73,7 +73,8 @@ class AnswerScores(Metric):
     def compute(self) -> dict[str, float]:
         num_known = int(self.num_known)
         loss = float(self.total) / num_known if num_known else math.nan
-        places, tokens, scores = _joined(self.places, (0,)), _joined(self.tokens, (0, 2)), _joined(self.scores, (0, 2))
+        places, tokens = _joined(self.places, torch.zeros(0).long()), _joined(self.tokens, torch.zeros(0, 2).long())
+        scores = _joined(self.scores, torch.zeros(0, 2))
         said = best_of(places, tokens, scores, threshold=self.threshold)
         questions = self.questions()
         self.last = {place: self._text(questions[place], place, one) for place, one in said.items()}
@@ -117,7 +118,8 @@ LEAST = float(np.finfo(np.float32).min) / 2
 """A window without a place for an answer has a lower score."""
 
 
-def _joined(parts: list[Tensor] | Tensor, shape: tuple[int, ...]) -> np.ndarray:
+def _joined(parts: list[Tensor] | Tensor, nothing: Tensor) -> Shaped[np.ndarray, "..."]:
     """What batches and ranks have gathered; a list before they exchange it, a tensor after."""
-    gathered = parts if isinstance(parts, Tensor) else torch.cat(parts) if parts else torch.zeros(shape)
-    return gathered.cpu().numpy()
+    gathered = parts if isinstance(parts, Tensor) else torch.cat(parts) if parts else nothing
+    found: Shaped[np.ndarray, "..."] = gathered.cpu().numpy()
+    return found
