@@ -107,8 +107,11 @@ class PythonQuestions:
 
 
 def _kept(content: bytes) -> list[tuple[str, list[Row]]]:
-    found: list[tuple[str, list[Row]]] = json.loads(content)
-    return found
+    found = json.loads(content)
+    return [
+        (module, [(name, context, [(asked, text, start) for asked, text, start in rows]) for name, context, rows in kept])
+        for module, kept in found
+    ]
 
 
 def _row(module: str, one: Asked) -> Row:
