@@ -118,7 +118,10 @@ def test_what_an_answerer_cannot_do_is_said_in_a_sentence(run, tmp_path, words, 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["data=stdlib"], "data=stdlib is not for task=question_answering, which needs examples of the type Question; "),
+        (
+            ["data=stdlib"],
+            "data=stdlib is not for task=question_answering, which needs examples of the type Question; ",
+        ),
         (["head=per_token"], "head=per_token is not for task=question_answering; choose span"),
         (["batch=tagged"], "batch=tagged is not for task=question_answering; choose questions"),
         (["trainer.max_tokens=1000"], "trainer.max_tokens"),

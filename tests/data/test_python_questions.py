@@ -137,7 +137,7 @@ def _function(line):
     arguments.defaults = [ast.Constant(ast.unparse(one)) for one in arguments.defaults]
     arguments.kw_defaults = [one and ast.Constant(ast.unparse(one)) for one in arguments.kw_defaults]
     scope = {}
-    exec(compile(ast.fix_missing_locations(ast.Module([function], [])), "<signature>", "exec"), scope)  # noqa: S102
+    exec(compile(ast.fix_missing_locations(ast.Module([function], [])), "<signature>", "exec"), scope)
     return scope[function.name]
 
 

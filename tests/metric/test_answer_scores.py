@@ -28,8 +28,7 @@ ROWS = QuestionRows(
 def said(windows, threshold=0.0):
     """Of windows as (question, first, last, score, score of no answer)."""
     places, tokens, scores = (
-        np.array([row[columns] for row in windows])
-        for columns in (slice(0, 1), slice(1, 3), slice(3, 5))
+        np.array([row[columns] for row in windows]) for columns in (slice(0, 1), slice(1, 3), slice(3, 5))
     )
     return best_of(places[:, 0], tokens, scores.astype(np.float32), threshold=threshold)
 

@@ -57,7 +57,18 @@ def test_each_token_has_its_place_and_no_character_is_lost(tokenizer, text):
     assert not [letter for letter, is_in in zip(text, covered) if not is_in and not letter.isspace()]
 
 
-ANSWERS = ["Queen", "Île-de-France", "İstanbul", "1,234.5 nights", "国王", "三个女儿", "Anna", "naïve", "Straße", "the end"]
+ANSWERS = [
+    "Queen",
+    "Île-de-France",
+    "İstanbul",
+    "1,234.5 nights",
+    "国王",
+    "三个女儿",
+    "Anna",
+    "naïve",
+    "Straße",
+    "the end",
+]
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -88,7 +99,9 @@ def test_a_context_is_kept_once_for_its_questions_and_answers_that_are_nowhere_a
     rows = question_rows(
         tokenizer,
         [
-            Question("1", "who?", first, (Answer("Queen", first.index("Queen")), Answer("slept", first.index("slept")))),
+            Question(
+                "1", "who?", first, (Answer("Queen", first.index("Queen")), Answer("slept", first.index("slept")))
+            ),
             Question("2", "what?", first, ()),
             Question("3", "谁？", second, (Answer("皇帝", None),)),
         ],

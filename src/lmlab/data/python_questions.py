@@ -109,7 +109,10 @@ class PythonQuestions:
 def _kept(content: bytes) -> list[tuple[str, list[Row]]]:
     found = json.loads(content)
     return [
-        (module, [(name, context, [(asked, text, start) for asked, text, start in rows]) for name, context, rows in kept])
+        (
+            module,
+            [(name, context, [(asked, text, start) for asked, text, start in rows]) for name, context, rows in kept],
+        )
         for module, kept in found
     ]
 

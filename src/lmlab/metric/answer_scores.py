@@ -103,9 +103,7 @@ def best_of(
     lowest: dict[int, float] = {}
     for place, no_answer in zip(places.tolist(), scores[:, 1].tolist()):
         lowest[place] = min(lowest.get(place, math.inf), no_answer)
-    for place, (first, last), (score, _) in zip(
-        places[order].tolist(), tokens[order].tolist(), scores[order].tolist()
-    ):
+    for place, (first, last), (score, _) in zip(places[order].tolist(), tokens[order].tolist(), scores[order].tolist()):
         if place in found:
             continue
         margin = score - lowest[place]

@@ -13,7 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
-MARKS = re.compile(f"[{re.escape(string.punctuation)}\u3001-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")
+MARKS = re.compile(
+    f"[{re.escape(string.punctuation)}\u3001-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]"
+)
 MARKS_BESIDE_HAN = re.compile("[\u00b7\u2014\u2018-\u201d\u2026]")
 """That Chinese shares with other scripts, where SQuAD lets them be."""
 ARTICLES = re.compile(r"\b(a|an|the)\b")

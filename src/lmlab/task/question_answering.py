@@ -81,7 +81,9 @@ class QuestionAnswering(Task):
         self.metrics[split].update(found, num_known, batch.place[is_window, 0], tokens[is_window], scores[is_window])
 
 
-def possible(logits: Float[Tensor, "batch time 2"], targets: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time 2"]:
+def possible(
+    logits: Float[Tensor, "batch time 2"], targets: Int[Tensor, "batch time"]
+) -> Float[Tensor, "batch time 2"]:
     """The logits, LEAST where no answer can begin or end."""
     return logits.masked_fill((targets == IGNORE)[..., None], LEAST)
 

@@ -188,11 +188,13 @@ class _Held:
 
 def _left_out(rows: Any, windows: Any, batching: Any) -> Iterator[tuple[int, str]]:
     """What a model does not see as it stands, each with how many there are."""
-    yield int((rows.question_lengths() > batching.question_len).sum()), (
-        f"of the questions are longer than batch.question_len={batching.question_len}: their ends are left out"
+    yield (
+        int((rows.question_lengths() > batching.question_len).sum()),
+        (f"of the questions are longer than batch.question_len={batching.question_len}: their ends are left out"),
     )
-    yield int((~rows.is_known()).sum()), (
-        "of the questions have an answer that stands nowhere in the context: they are not trained on"
+    yield (
+        int((~rows.is_known()).sum()),
+        ("of the questions have an answer that stands nowhere in the context: they are not trained on"),
     )
     has_answer = np.diff(rows.answer_ends, prepend=0) > 0
     held = np.zeros(len(rows), bool)
@@ -200,9 +202,12 @@ def _left_out(rows: Any, windows: Any, batching: Any) -> Iterator[tuple[int, str
         answers = rows.answers_of(int(windows.row[number]))
         inside = (answers[:, 0] >= windows.first[number]) & (answers[:, 1] < windows.end[number])
         held[windows.row[number]] |= bool(inside.any())
-    yield int((has_answer & ~held).sum()), (
-        "of the answers are in no window as a whole, and count as none; a larger batch.seq_len or a smaller batch.stride "
-        "would help"
+    yield (
+        int((has_answer & ~held).sum()),
+        (
+            "of the answers are in no window as a whole, and count as none; a larger batch.seq_len or a smaller batch.stride "
+            "would help"
+        ),
     )
 
 
