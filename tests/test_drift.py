@@ -173,7 +173,14 @@ def small_data(tmp_path_factory):
     )
     (folder / "tagged.conll").write_text("".join(f"a{number} B-A\nb I-A\nc O\n\n" for number in range(60)))
     pairs = ["data=dates", "data.num_train=60", "data.num_val=4", "data.num_test=4", "decoding.max_tokens=4"]
-    tones = ["data.num_letters=3", "data.longest=3", "data.num_train=9", "data.num_val=3", "data.num_test=3", "batch.seq_len=200"]
+    tones = [
+        "data.num_letters=3",
+        "data.longest=3",
+        "data.num_train=9",
+        "data.num_val=3",
+        "data.num_test=3",
+        "batch.seq_len=200",
+    ]
     return {
         "classification": ["data=table", f"data.path={folder / 'table.csv'}"],
         "tagging": ["data=columns", f"data.path={folder / 'tagged.conll'}"],
