@@ -51,7 +51,9 @@ class SpeechTable:
         if audio == text:
             raise Mistake(f"data.audio={audio} is the column of data.text as well; set data.audio to that of the files")
         check_encoding(encoding, on_error, ("strict", "skip"))
-        form = Form(format=format, separator=separator, quoting=None, header=header, key="data")
+        form = Form(
+            format=format, separator=separator, quoting=None, header=header, names=None, columns=None, key="data"
+        )
         columns = [("data.text", text), ("data.audio", audio)]
         form.check(columns)
         check_fractions(split)
