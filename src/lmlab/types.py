@@ -26,6 +26,9 @@ EOS = "<eos>"
 UNK = "<unk>"
 """What a tokenizer with a closed vocabulary writes for an unknown symbol."""
 
+MASK = "<mask>"
+"""Stands where a token was that is to be found again."""
+
 SAMPLE_BREAK = "\n\n* * *\n\n"
 """Stands between the samples of one step in their file."""
 
@@ -166,6 +169,24 @@ class Corpus:
     """Of the training split, as in its Vocabulary."""
     folder: Path
     """Where the arrays lie, and what is made of them may be kept."""
+
+
+@no_type_check
+@dataclass(frozen=True)
+class Pieces:
+    """What a batching that hides tokens knows of a vocabulary beside the ids, which index its arrays."""
+
+    eos: int
+    marks: tuple[int, ...]
+    """What stands where tokens were, and in no text: `<mask>`, or as many sentinels as there may be gaps."""
+    is_special: np.ndarray
+    """Booleans: `<eos>`, `<unk>`, marks and others that stand for no text; they are neither hidden nor drawn."""
+    starts: np.ndarray
+    """Booleans: begins a word wherever it stands."""
+    first: np.ndarray
+    """Of its first character the script, a small number: one that differs from that of the token before begins a word."""
+    last: np.ndarray
+    """The same of its last character; -1: what follows goes on with it."""
 
 
 @no_type_check

@@ -33,7 +33,7 @@ LARGEST_FOR_BASELINES = 2**26
 class Tokens:
     """See Kind."""
 
-    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "vocab_size", "batch": "seq_len"})
+    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "vocab_size", "batch": "eos"})
 
     def arrays(self, experiment: Experiment) -> TokenArrays:
         trainer = configuration.build(experiment.config, "tokenizer")
@@ -85,7 +85,7 @@ class Tokens:
         from lmlab.command.continuation import continuations
 
         return continuations(
-            _unsharded(experiment, task),
+            unsharded(experiment, task),
             experiment.arrays.tokenizer,
             prompt,
             num=num,
@@ -130,7 +130,7 @@ class Tokens:
         """Nothing else."""
 
 
-def _unsharded(experiment: Experiment, task: Any) -> Any:
+def unsharded(experiment: Experiment, task: Any) -> Any:
     """Model and head as one process can run them: of weights in pieces a copy, which all ranks make together."""
     strategy = task.trainer.strategy
     if not isinstance(strategy, Sharded):
