@@ -83,7 +83,11 @@ class MaskedLanguageModeling(Task):
         document = None if batch.document is None else batch.document[row]
         if document is not None:
             is_asked &= document > 0
-        found = [self._scored_at(text, document, places) for places in torch.nonzero(is_asked)[:, 0].split(TOGETHER)]
+        found = [
+            self._scored_at(text, document, places)
+            for places in torch.nonzero(is_asked)[:, 0].split(TOGETHER)
+            if len(places)
+        ]
         if not found:
             return text.new_zeros(0, dtype=torch.float), text.new_zeros(0, dtype=torch.bool)
         nll, is_right = zip(*found)
