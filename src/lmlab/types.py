@@ -329,6 +329,8 @@ class Memory:
     """The encoder's last state, where a decoder starts from it."""
     extras: Extras = field(default_factory=Extras)
     """What the encoder returned beside its states."""
+    source: Tensor | None = None
+    """Ids [batch, time] that it was made of, if it was of ids."""
 
 
 @no_type_check
@@ -441,6 +443,16 @@ class FurtherLosses(Protocol):
 
     def auxiliary(self, states: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """States [batch, time, dim], targets [batch, time] -> losses by name, scalars, already weighted."""
+
+
+@runtime_checkable
+class Copying(Protocol):
+    """A head that may copy a token of the source, where the decoder looks at it."""
+
+    copies: bool
+
+    def __call__(self, states: Tensor, attention: Tensor, source: Tensor) -> Tensor:
+        """States [batch, time, dim], weights [batch, time, source], ids [batch, source] -> log p [batch, time, vocab]."""
 
 
 @runtime_checkable
