@@ -51,7 +51,7 @@ def run(squad):
     return find("latest", output)
 
 
-FIGURES = {"loss", "exact_match", "f1", "answerable_exact_match", "answerable_f1", "unanswerable_exact_match"}
+FIGURES = {"loss", "exact_match", "f1", "answerable_exact_match", "answerable_f1", "no_answer_exact_match"}
 
 
 def test_a_run_ends_with_scores_baselines_and_answers(run, squad, capsys):
@@ -95,7 +95,7 @@ def test_without_a_threshold_every_question_has_an_answer(squad, tmp_path):
     words = [*SMALL, f"data.root={squad}", f"output_dir={tmp_path}", "task.threshold=null", "trainer.max_steps=2"]
     assert cli.run(["train", *words]) == 0
     found = find("latest", tmp_path)
-    assert found.summary["test/unanswerable_exact_match"] == 0
+    assert found.summary["test/no_answer_exact_match"] == 0
     assert all(json.loads((found.path / "predictions_test.json").read_text()).values())
 
 

@@ -65,4 +65,4 @@ def test_the_figures_are_those_of_the_answers_as_they_stand_in_the_context():
     assert found["loss"] == 2.0
     assert found["exact_match"] == 0.5
     assert found["f1"] == pytest.approx((2 / 3 + 1) / 2)
-    assert found["unanswerable_exact_match"] == 1
+    assert found["no_answer_exact_match"] == 1

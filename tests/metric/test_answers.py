@@ -70,5 +70,5 @@ def test_questions_with_and_without_an_answer_are_counted_apart_where_there_are_
         "f1": pytest.approx((2 / 3 + 1) / 4),
         "answerable_exact_match": 0,
         "answerable_f1": pytest.approx(1 / 3),
-        "unanswerable_exact_match": 0.5,
+        "no_answer_exact_match": 0.5,
     }

@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     if options.split not in SPLITS:
         raise Mistake(f"split={options.split} is wrong: expected {', '.join(SPLITS)}")
     for figure, value in evaluated(name, options.split, options.checkpoint).items():
-        sys.stdout.write(f"{figure:<24}{value:.4f}\n")
+        sys.stdout.write(f"{figure:<23} {value:.4f}\n")
     return 0
 
 

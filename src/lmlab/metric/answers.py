@@ -54,12 +54,12 @@ def scored(answers: Sequence[str], right: Sequence[Sequence[str]]) -> dict[str, 
     groups = {"": of_each}
     if len({bool(own) for own in right}) == 2:
         groups["answerable_"] = [pair for pair, own in zip(of_each, right) if own]
-        groups["unanswerable_"] = [pair for pair, own in zip(of_each, right) if not own]
+        groups["no_answer_"] = [pair for pair, own in zip(of_each, right) if not own]
     names = ("exact_match", "f1")
     found = {
         f"{group}{name}": sum(pair[number] for pair in pairs) / max(1, len(pairs))
         for group, pairs in groups.items()
         for number, name in enumerate(names)
     }
-    found.pop("unanswerable_f1", None)  # it is the exact match
+    found.pop("no_answer_f1", None)  # it is the exact match
     return found
