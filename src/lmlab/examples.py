@@ -196,7 +196,8 @@ class QuestionRows:
 
     def is_known(self) -> np.ndarray:
         """Whether it is known what a model should say: no answer, or one that stands in the context, [question]."""
-        return ~self.is_answerable | (np.diff(self.answer_ends, prepend=0) > 0)
+        found: np.ndarray = ~self.is_answerable | (np.diff(self.answer_ends, prepend=0) > 0)
+        return found
 
     def question_lengths(self) -> np.ndarray:
         """Tokens of each question, [question]."""
@@ -204,7 +205,8 @@ class QuestionRows:
 
     def context_lengths(self) -> np.ndarray:
         """Tokens of the context of each question, [question]."""
-        return np.diff(self.context_ends, prepend=0)[self.context_of]
+        found: np.ndarray = np.diff(self.context_ends, prepend=0)[self.context_of]
+        return found
 
     def characters(self, row: int, first: int, last: int) -> tuple[int, int]:
         """Where the tokens `first` to `last` of the context of a question begin and end in it."""
