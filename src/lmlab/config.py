@@ -236,8 +236,8 @@ def _with_slashes(override: str, known: Known) -> str:
     """model.norm=rms_norm, a part by the key that it stands at, as the choice that it is: model/norm=rms_norm."""
     key, _, value = override.partition("=")
     place = key.replace(".", "/")
-    if place == key or not re.fullmatch(r"[A-Za-z]\w*(,[A-Za-z]\w*)*", value):
-        return override
+    if place == key or value == "null" or not re.fullmatch(r"[A-Za-z]\w*(,[A-Za-z]\w*)*", value):
+        return override  # a key set to null stays a key
     options = known.options(place)
     is_choice = options and all(option in options or _is_none(place, option, known) for option in value.split(","))
     return f"{place}={value}" if is_choice else override

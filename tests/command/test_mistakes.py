@@ -20,7 +20,7 @@ EXPERIMENT = [  # overrides of a tiny experiment; what the sentence has to say
     ("model/cell=lstm", "model/cell has no place here", "the chosen model has no such part", "--cfg job"),
     ("model.dimm=3", "'model.dimm'", "did you mean model.dim "),
     ("lr=0.1", "'lr'", "did you mean optimizer.lr?"),
-    ("learning_rate=0.1", "'learning_rate'", "there are batch, data"),
+    ("learning_rate=0.1", "'learning_rate'", "there are batch, "),
     ("paper=karpathy2022", "did you mean karpathy2022/shakespeare_cpu?"),
     ("logger=unknown", "there is no logger=unknown", "none, tensorboard, wandb"),
     ("logger=[wandb,unknown]", "there is no logger=unknown"),

@@ -167,6 +167,7 @@ def test_any_prompt_is_continued_as_it_was_typed(out, prompt):
 
 def test_no_n_gram_is_generated_twice(out):
     said = out("generate", "first", "prompt=the c", "max_tokens=60", "temperature=0", "no_repeat_ngram=3").strip()
+    said = said.replace("<unk>", "?")  # one token
     assert len({said[place : place + 3] for place in range(len(said) - 2)}) == len(said) - 2
 
 

@@ -119,7 +119,7 @@ def test_the_library_is_asked_about_as_inspect_has_it(data):
                 default = signature.parameters[one.question.removeprefix("default of ")].default
                 num_defaults += bool(one.answers)
                 assert bool(one.answers) == (default is not inspect.Parameter.empty)
-                assert not one.answers or ast.unparse(ast.parse(one.answers[0].text)) == default
+                assert not one.answers or ast.unparse(ast.parse(one.answers[0].text, mode="eval")) == default
             elif one.question == "last parameter":
                 assert [answer.text for answer in one.answers] == [*signature.parameters][-1:]
     assert num_defaults > 50

@@ -116,7 +116,7 @@ def test_a_few_recordings_are_learned_by_heart():
     task = made().train()
     optimizer = torch.optim.Adam([one for one in task.parameters() if one.requires_grad], lr=0.02)
     whole = batch([23, 14, 9], [[1, 2, 2, 0], [3], [0, 1]])
-    for _ in range(120):
+    for _ in range(300):
         optimizer.zero_grad()
         total, _ = task.objective(whole)
         total.backward()
