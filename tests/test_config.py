@@ -31,6 +31,8 @@ WITH = {
     "task.evaluation": ["task=word_embedding"],
     **{f"model.{side}.embedding.init_from": ["model=seq2seq"] for side in ("encoder", "decoder")},
     **{f"data.{key}": ["data=text"] for key in ("path", "val_path", "test_path")},
+    **{f"data.{part}{side}_path": ["data=parallel"] for part in ("", "val_", "test_") for side in ("source", "target")},
+    "data.layout.separator": ["data=pair_table"],
     **{f"data.{key}": ["data=labelled_files"] for key in ("separator", "label_separator", "label_until", "join")},
 }
 KEYS = sorted(config.TEXT)

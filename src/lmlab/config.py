@@ -26,7 +26,9 @@ from lmlab.types import Mistake
 
 OPTIONAL_TEXT = (
     "name", "init_from", "cache_dir", "path", "sweep.name", "data.path", "data.root", "data.val_path",
-    "data.test_path", "data.separator",
+    "data.test_path", "data.separator", "data.layout.separator",
+    "data.source_path", "data.target_path", "data.val_source_path", "data.val_target_path", "data.test_source_path",
+    "data.test_target_path",
     "data.label_separator", "data.label_until", "data.join", "tokenizer.pattern", "task.evaluation", "model.embedding.init_from",
     "model.encoder.embedding.init_from", "model.decoder.embedding.init_from",
 )  # fmt: skip

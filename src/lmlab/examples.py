@@ -6,7 +6,7 @@ Each type gives its `texts`, so that a tokenizer can be trained on the examples 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import no_type_check
+from typing import NamedTuple, no_type_check
 
 import numpy as np
 
@@ -38,6 +38,35 @@ class SourceTarget:
     def inputs(self) -> tuple[str, ...]:
         """What a model is shown."""
         return (self.source,)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+
+class Answer(NamedTuple):
+    """What answers a question, and where in the context it begins."""
+
+    text: str
+    start: int | None
+    """In characters; None where the context does not hold it: then it counts in evaluation alone."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about a text."""
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[Answer, ...]
+    """Each of them is right; none where the context does not say."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The question, then the context."""
+        return (self.question, self.context)
 
     @property
     def labels(self) -> tuple[str, ...]:

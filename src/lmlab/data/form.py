@@ -34,9 +34,9 @@ class Form:
     separator: str | None
     quoting: bool | None
     header: bool
-    names: Sequence[str] | None = None
+    names: Sequence[str] | None
     """Of the columns, where there is no header."""
-    columns: int | None = None
+    columns: int | None
     """Only so many: the last one holds the rest of the line."""
     key: str = "data.layout"
     """Where these are set, for messages."""

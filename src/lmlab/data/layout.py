@@ -65,6 +65,7 @@ class Layout:
             separator=self.separator,
             quoting=self.quoting,
             header=self.header,
+            names=None,
             columns=self.columns,
             key="data",
         )

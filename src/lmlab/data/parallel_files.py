@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
+from lmlab.data.example_files import ExampleFiles
 from lmlab.data.line_files import LineFiles
-from lmlab.data.pairs import Pairs
-from lmlab.data.published import find_published
+from lmlab.data.published import Published
 from lmlab.examples import SourceTarget
 from lmlab.types import Mistake, Split
 
@@ -23,7 +23,7 @@ class ParallelFiles:
     def __init__(
         self,
         *,
-        published: Mapping[str, Any],
+        published: Published,
         root: str | None,
         source: str,
         target: str,
@@ -34,7 +34,7 @@ class ParallelFiles:
         on_error: str,
         cache_dir: str | None,
     ) -> None:
-        """`parts` gives the words for each split, `files` the names around them, `published` the data's name and place."""
+        """`parts` gives the words for each split, `files` the names around them"""
         if source == target:
             raise Mistake(f"data.source and data.target are both {source}; set data.target to another language")
         if not any(LANGUAGE in name for name in files):
@@ -47,8 +47,8 @@ class ParallelFiles:
             ]
             for part, words in parts.items()
         }
-        found = find_published(root=root, parts=names, **published)
-        self._pairs = Pairs(
+        found = published.find(root, names)
+        self._files: ExampleFiles[SourceTarget] = ExampleFiles(
             {cast(Split, part): [LineFiles(paths[0], paths[1:], encoding)] for part, paths in found.items()},
             split=split,
             on_error=on_error,
@@ -56,7 +56,7 @@ class ParallelFiles:
         )
 
     def fingerprint(self) -> str:
-        return self._pairs.fingerprint()
+        return self._files.fingerprint()
 
     def read(self, split: Split) -> Iterator[SourceTarget]:
-        return self._pairs.read(split)
+        return self._files.read(split)

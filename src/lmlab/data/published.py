@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,24 @@ log = logging.getLogger(__name__)
 
 Names = Sequence[str | Sequence[str]]
 """What a part goes by, in order of preference: a file or folder, or several that make up the part together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What a data set is called, where people get it, and in which folders they keep it."""
+
+    name: str
+    origin: str
+    folders: Sequence[str]
+
+    def find(
+        self,
+        root: str | None,
+        files: Mapping[str, Names | None],
+        stand_ins: Mapping[str, Names | None] | None = None,
+    ) -> dict[str, tuple[Path, ...]]:
+        """The files of each part; see find_published."""
+        return find_published(self.name, self.origin, root, self.folders, files, stand_ins)
 
 
 def find_published(

@@ -1,4 +1,4 @@
-"""Files of texts with their targets as splits of a data set."""
+"""Files of examples as splits of a data set."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Generic, Protocol, runtime_checkable
 
 from lmlab.data.cache import cache_folder
 from lmlab.data.document import check_encoding
 from lmlab.data.fingerprint import file_hash
-from lmlab.data.found import Found
+from lmlab.data.found import Found, Kind
 from lmlab.data.parts import Parts
-from lmlab.examples import SourceTarget
 from lmlab.types import Split
 
 
 @runtime_checkable
-class PairFile(Protocol):
-    """A file of pairs, or several that belong together."""
+class ExampleFile(Protocol):
+    """A file of examples, or several that belong together."""
 
     @property
     def paths(self) -> tuple[Path, ...]: ...
@@ -31,27 +30,28 @@ class PairFile(Protocol):
     def form(self) -> Any:
         """How it is read, in JSON's types: equal content and form, equal examples."""
 
-    def examples(self, *, skip: bool) -> Iterator[Found[SourceTarget]]:
+    def examples(self, *, skip: bool) -> Iterator[Found[Any]]:
         """In the order of the file, whole or faulty."""
 
 
-class Pairs:
+class ExampleFiles(Generic[Kind]):
     """Files of each split, read in the order of their content's hash, wherever they lie."""
 
     def __init__(
         self,
-        files: Mapping[Split, Sequence[PairFile]],
+        files: Mapping[Split, Sequence[ExampleFile]],
         *,
         split: Mapping[str, int | float],
         on_error: str,
+        ways: Sequence[str] = ("strict", "skip"),
         cache_dir: str | None,
     ) -> None:
-        """`split` are the fractions of train for splits without files, `on_error` is strict or skip."""
+        """`split` are the fractions of train for splits without files, `on_error` is one of the ways."""
         for file in (file for own in files.values() for file in own):
-            check_encoding(file.encoding, on_error, ("strict", "skip"))
+            check_encoding(file.encoding, on_error, ways)
         self._files, self._on_error = files, on_error
         self._cache = cache_folder(cache_dir)
-        self._parts = Parts(
+        self._parts: Parts[Kind] = Parts(
             {part: partial(self._examples, part) for part in files}, fractions=split, skip=on_error == "skip"
         )
 
@@ -60,20 +60,20 @@ class Pairs:
         content = [forms, self._parts.fractions, self._on_error]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
-    def read(self, split: Split) -> Iterator[SourceTarget]:
+    def read(self, split: Split) -> Iterator[Kind]:
         return self._parts.read(split)
 
     @cached_property
-    def _hashed(self) -> dict[Split, list[tuple[list[str], PairFile]]]:
+    def _hashed(self) -> dict[Split, list[tuple[list[str], ExampleFile]]]:
         return {
             part: sorted((([file_hash(path, self._cache) for path in file.paths], file) for file in own), key=_key)
             for part, own in self._files.items()
         }
 
-    def _examples(self, split: Split) -> Iterator[Found[SourceTarget]]:
+    def _examples(self, split: Split) -> Iterator[Found[Kind]]:
         for _, file in self._hashed[split]:
             yield from file.examples(skip=self._on_error == "skip")
 
 
-def _key(hashed: tuple[list[str], PairFile]) -> tuple[list[str], tuple[Path, ...]]:
+def _key(hashed: tuple[list[str], ExampleFile]) -> tuple[list[str], tuple[Path, ...]]:
     return hashed[0], hashed[1].paths
