@@ -11,6 +11,8 @@ import json
 import multiprocessing
 import os
 import random
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO
 
 MODELS = ("rnn", "lstm", "gru", "transformer")
 BATCHES = {model: ("windows",) if model == "transformer" else ("windows", "streams") for model in MODELS}
@@ -49,9 +53,19 @@ def overrides(folder: Path, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
-def command(arguments: Sequence[str], output: str, variables: Mapping[str, str] | None = None) -> None:
-    """In a new process with these variables: the command line, its output appended to a file."""
+def command(
+    arguments: Sequence[str], output: str, variables: Mapping[str, str] | None = None, *, forks_ranks: bool = False
+) -> None:
+    """In a new process with these variables: the command line, its output appended to a file.
+
+    Args:
+        forks_ranks: whether its ranks are forked from it, instead of importing torch each for itself.
+    """
     os.environ.update(variables or {})
+    if forks_ranks:
+        from lmlab.strategy import processes
+
+        processes.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": Forked})
     multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)  # as in a fresh process
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
@@ -59,6 +73,49 @@ def command(arguments: Sequence[str], output: str, variables: Mapping[str, str] 
     from lmlab.cli import main
 
     main(list(arguments))
+
+
+class Forked:
+    """What subprocess.Popen is to the process that starts ranks: `python -m lmlab.rank ARGUMENTS`, forked."""
+
+    def __init__(
+        self, words: Sequence[str], *, env: Mapping[str, str], stdout: IO[bytes] | None, **_as_it_is: object
+    ) -> None:
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                self._become(words, env, stdout)
+            finally:
+                os._exit(1)
+
+    def _become(self, words: Sequence[str], env: Mapping[str, str], stdout: IO[bytes] | None) -> None:
+        os.setsid()
+        for descriptor in (1, 2) if stdout is not None else ():
+            os.dup2(stdout.fileno(), descriptor)
+        os.environ.update(env)
+        sys.argv = [*words[2:]]
+        from lmlab import rank
+
+        rank.main()
+
+    def poll(self) -> int | None:
+        return self._ended(os.WNOHANG)
+
+    def wait(self) -> int | None:
+        return self._ended(0)
+
+    def _ended(self, options: int) -> int | None:
+        if self.returncode is None and (found := os.waitpid(self.pid, options))[0]:
+            self.returncode = os.waitstatus_to_exitcode(found[1])
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 @dataclass
@@ -70,17 +127,17 @@ class Trial:
     verb: str = "train"
     kills: list[str] = field(default_factory=list)
 
-    def start(self) -> ForkServerProcess:
+    def start(self, *, forks_ranks: bool = False) -> ForkServerProcess:
         """The command, given once more."""
         self.folder.mkdir(parents=True, exist_ok=True)
         arguments = [self.verb, *self.overrides, f"output_dir={self.folder}"]
-        process = FAST.Process(target=command, args=(arguments, str(self.output)))
+        process = FAST.Process(target=command, args=(arguments, str(self.output)), kwargs={"forks_ranks": forks_ranks})
         process.start()
         return process
 
     def finish(self) -> int:
         """Runs it to the end; its exit code."""
-        process = self.start()
+        process = self.start(forks_ranks=True)
         process.join()
         assert process.exitcode is not None
         return process.exitcode

@@ -73,6 +73,21 @@ def test_without_hydras_own_node_it_is_what_hydra_composes(line):
         ours.nothing = 1  # as Hydra's, it takes no new key
 
 
+def test_a_file_that_is_remembered_is_read_again_when_it_changes_and_stays_what_it_is(tmp_path, monkeypatch):
+    (tmp_path / "conf/schedule").mkdir(parents=True)
+    page = tmp_path / "conf/schedule/constant.yaml"
+    monkeypatch.chdir(tmp_path)
+    for steps in (4, 5):
+        page.write_text(f"# Mine\nwarmup_steps: {steps}\nmore: [1, {{deep: 2}}]\n")
+        for _ in range(2):
+            found = config.compose(["schedule=constant", "schedule.more=[3]", "seed=17"])
+            assert found.schedule.warmup_steps == steps
+            assert config.compose(["schedule=constant"]).schedule.more == [1, {"deep": 2}]
+            found.schedule.warmup_steps = -1
+    page.unlink()
+    assert "more" not in config.compose(["schedule=constant"]).schedule
+
+
 def test_a_page_of_the_users_own_may_speak_of_hydra(tmp_path, monkeypatch):
     (tmp_path / "conf/paper").mkdir(parents=True)
     page = "# @package _global_\ndefaults: [override /hydra/job_logging: disabled]\nhydra: {verbose: true}\nseed: 17\n"

@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
-from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -21,6 +20,7 @@ from hydra.utils import get_class, get_object, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from lmlab.composition import Files, without_hydra
 from lmlab.tree import group_of, groups, is_optional, names, parents_of, places, roots
 from lmlab.types import Mistake
 
@@ -114,7 +114,7 @@ def entered() -> Iterator[None]:
     search_path = loader.get_search_path()
     for folder in reversed(folders[:-1]):
         search_path.prepend(provider="lmlab", path=f"file://{folder}")
-    loader.repository.initialize_sources(search_path)
+    loader.repository = Files(search_path)
     try:
         yield
     finally:
@@ -135,23 +135,6 @@ def _composed(config_name: str, overrides: Sequence[Override], with_hydra: bool 
         if place := re.search(r"Could not override '([^']+)'", str(error)):
             raise Mistake(_without_place(as_typed(place[1]), config_name)) from error
         raise Mistake(one_line(error)) from error
-
-
-def without_hydra(config_name: str | None, overrides: Sequence[Override]) -> DictConfig:
-    """What hydra.compose returns, without Hydra's own node, which it composes as well, throws away and has no switch for.
-
-    An experiment takes half the time.
-    """
-    loader: Any = GlobalHydra.instance().config_loader()
-    _, repository = loader._parse_overrides_and_create_caching_repo(config_name, [])  # knows a page's own search path
-    chosen = create_defaults_list(
-        repo=repository, config_name=config_name, overrides_list=[*overrides], prepend_hydra=False, skip_missing=False
-    )
-    composed: DictConfig = loader._compose_config_from_defaults_list(defaults=chosen.defaults, repo=repository)
-    composed.pop("hydra", None)  # a page may have settings of it
-    OmegaConf.set_struct(composed, True)
-    loader._apply_overrides_to_config(chosen.config_overrides, composed)
-    return composed
 
 
 def option(group: str, name: str) -> Any:

@@ -415,6 +415,14 @@ class Conditional(SequenceModel, Protocol):
 
 
 @runtime_checkable
+class FurtherLosses(Protocol):
+    """A head that learns more of the states than it says in evaluation."""
+
+    def auxiliary(self, states: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """States [batch, time, dim], targets [batch, time] -> losses by name, scalars, already weighted."""
+
+
+@runtime_checkable
 class Pattern(Protocol):
     """Which places see which, beside causality and documents: a parameter-free part of attention."""
 

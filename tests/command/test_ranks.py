@@ -238,14 +238,15 @@ from pathlib import Path
 import torch
 from lmlab.run.checkpoint import fingerprint
 from lmlab.task.language_modeling import LanguageModeling
-IS_POISONED = os.environ.get("RANK") == "1"
+def is_poisoned():
+    return os.environ.get("RANK") == "1"
 class Poisoned(LanguageModeling):
     def forward(self, batch, state=None):
         logits, output = super().forward(batch, state)
-        return logits * float("nan") if IS_POISONED and self.training and self.step == 3 else logits, output
+        return logits * float("nan") if is_poisoned() and self.training and self.step == 3 else logits, output
     def on_after_backward(self):
         super().on_after_backward()
-        if IS_POISONED and self.step == 5 and self.micro == self.num_micro:
+        if is_poisoned() and self.step == 5 and self.micro == self.num_micro:
             gradient = next(self.parameters()).grad
             getattr(gradient, "to_local", lambda: gradient)().fill_(float("nan"))
     def on_train_end(self):

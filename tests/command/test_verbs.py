@@ -146,7 +146,7 @@ def test_greedy_generation_repeats_itself_and_a_seed_its_draw(out):
     assert out(*drawn).startswith("the c")
 
 
-@pytest.mark.parametrize("more", [[], ["top_k=3"], ["top_p=0.9"], ["repetition_penalty=1.3"], ["top_k=1"]])
+@pytest.mark.parametrize("more", [[], ["top_k=3"], ["top_p=0.9"], ["repetition_penalty=1.3"], ["top_k=1"], ["min_p=0.1"]])
 def test_streaming_shows_the_same_text(out, more):
     line = ["generate", "first", "prompt=the", "max_tokens=20", *more]
     assert out(*line, "stream=true") == out(*line, "stream=false")
@@ -161,6 +161,17 @@ def test_the_likeliest_of_one_is_greedy(out):
 def test_any_prompt_is_continued_as_it_was_typed(out, prompt):
     assert out("generate", "first", f"prompt={prompt}", "max_tokens=3").startswith(prompt)
     assert out("generate", f"prompt={prompt}", "max_tokens=3").startswith(prompt)
+
+
+def test_no_n_gram_is_generated_twice(out):
+    said = out("generate", "first", "prompt=the c", "max_tokens=60", "temperature=0", "no_repeat_ngram=3").strip()
+    assert len({said[place : place + 3] for place in range(len(said) - 2)}) == len(said) - 2
+
+
+def test_a_beam_search_shows_its_best_texts(out):
+    line = ["generate", "first", "prompt=the c", "max_tokens=9", "num_beams=3"]
+    assert out(*line, "num=3", "length_penalty=0.6").count("the c") >= 3
+    assert out(*line, "num=2").startswith(out(*line))
 
 
 def test_generation_begins_as_often_as_it_is_asked_to(out):

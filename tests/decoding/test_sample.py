@@ -3,7 +3,17 @@ import math
 import pytest
 import torch
 
-from lmlab.decoding.sample import chooser, greedy, keep_top_k, keep_top_p, penalize_repetition, sample, scale
+from lmlab.decoding.sample import (
+    chooser,
+    forbid_repeated,
+    greedy,
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    penalize_repetition,
+    sample,
+    scale,
+)
 from lmlab.types import Mistake
 
 PREVIOUS = torch.tensor([[3, 3], [0, 6]])
@@ -39,6 +49,36 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p():
     previous = torch.zeros(1, 1, dtype=torch.long)
     sets = {p: kept(keep_top_p(p)(logits, previous))[0] for p in (0.01, 0.45, 0.55, 0.79, 0.9, 1.0)}
     assert sets == {0.01: {0}, 0.45: {0}, 0.55: {0, 2}, 0.79: {0, 2}, 0.9: {0, 2, 3}, 1.0: {0, 1, 2, 3}}
+
+
+def test_min_p_keeps_what_has_a_share_of_the_likeliest():
+    logits = torch.tensor([[0.5, 0.05, 0.3, 0.15], [0.97, 0.01, 0.01, 0.01]]).log()
+    previous = torch.zeros(2, 1, dtype=torch.long)
+    sets = {p: kept(keep_min_p(p)(logits, previous)) for p in (0.05, 0.2, 0.59, 0.61, 1.0)}
+    assert [rows[0] for rows in sets.values()] == [{0, 1, 2, 3}, {0, 2, 3}, {0, 2}, {0}, {0}]
+    assert all(rows[1] == {0} for rows in sets.values())
+
+
+def forbidden(size, text, **options):
+    logits = torch.zeros(1, 7)
+    return set(range(7)) - kept(forbid_repeated(size, **options)(logits, torch.tensor([text])))[0]
+
+
+def test_no_n_gram_is_written_twice():
+    assert forbidden(2, [1, 2, 3, 1, 4, 1]) == {2, 4}
+    assert forbidden(3, [1, 2, 3, 1, 2]) == {3}
+    assert forbidden(3, [1, 2, 3, 3, 2]) == set()
+    assert forbidden(1, [5, 5, 0]) == {0, 5}
+    assert forbidden(4, [1, 2]) == set()
+
+
+def test_padding_is_in_no_n_gram_and_a_text_may_always_end_and_go_on():
+    assert forbidden(2, [-1, -1, 1]) == set()
+    assert forbidden(3, [-1, -1, 1]) == set()
+    assert forbidden(1, [-1, 6]) == {6}
+    assert forbidden(2, [1, 2, 1], eos=2) == set()
+    assert forbidden(2, [1, 2, 1, 3, 1], begin=2) == {3}
+    assert forbidden(1, [0, 1, 2, 3, 4, 5, 6]) == set()
 
 
 def test_sampled_frequencies_are_the_probabilities():
@@ -83,6 +123,9 @@ def test_temperature_zero_is_greedy():
         (lambda: chooser(temperature=-1.0), "temperature=-1.0"),
         (lambda: keep_top_k(0), "top_k=0"),
         (lambda: keep_top_p(1.5), "top_p=1.5"),
+        (lambda: keep_min_p(0.0), "min_p=0.0"),
+        (lambda: keep_min_p(1.5), "min_p=1.5"),
+        (lambda: forbid_repeated(0), "no_repeat_ngram=0"),
         (lambda: penalize_repetition(0.0), "repetition_penalty=0.0"),
     ],
 )

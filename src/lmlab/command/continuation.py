@@ -4,28 +4,31 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
+from lmlab.decoding.beam import search
+from lmlab.decoding.decode import until
 from lmlab.decoding.loop import generate, stream
-from lmlab.decoding.sample import Chooser, chooser
+from lmlab.decoding.options import Options
+from lmlab.decoding.sample import chooser
 from lmlab.types import Tokenizer
 
 
-def streamed(
-    task: Any, tokenizer: Tokenizer, prompt: str, choose: Chooser, max_tokens: int, seed: int, context: int
-) -> Iterator[str]:
+def streamed(task: Any, tokenizer: Tokenizer, prompt: str, options: Options, context: int) -> Iterator[str]:
     """The continuation, piece by piece; a character whose bytes are several tokens comes when it is whole."""
-    ids = torch.tensor([[tokenizer.eos, *tokenizer.encode(prompt)]], device=task.device)
-    written, said = ids[0].tolist()[1:], prompt
+    ids = opening(task, tokenizer, prompt)
+    written = ids[0].tolist()[1:]
     said = tokenizer.decode(written)
     tokens = stream(
         task.model,
         task.head,
         ids,
-        max_tokens=max_tokens,
-        choose=choose,
+        max_tokens=options.max_tokens,
+        choose=options.chooser(eos=tokenizer.eos),
         context_size=context if task.model.state_grows else None,
         eos=tokenizer.eos,
-        seed=seed,
+        seed=options.seed,
     )
     for token in tokens:
         if int(token) == tokenizer.eos:
@@ -35,6 +38,31 @@ def streamed(
         if text.startswith(said) and not text.endswith("\ufffd"):
             yield text[len(said) :]
             said = text
+
+
+def best(task: Any, tokenizer: Tokenizer, prompt: str, options: Options, num: int, context: int) -> list[str]:
+    """The best continuations that a beam search finds, at most `num` of them."""
+    ids = opening(task, tokenizer, prompt)
+    (found,) = search(
+        task.model,
+        task.head,
+        ids,
+        num_beams=options.num_beams,
+        num_best=num,
+        max_tokens=options.max_tokens,
+        length_penalty=options.length_penalty or 0.0,
+        no_repeat_ngram=options.no_repeat_ngram,
+        context_size=context if task.model.state_grows else None,
+        eos=tokenizer.eos,
+    )
+    before = ids[0].tolist()[1:]
+    said = tokenizer.decode(before)
+    return [tokenizer.decode([*before, *one.ids]).removeprefix(said) for one in found]
+
+
+def opening(task: Any, tokenizer: Tokenizer, prompt: str) -> Int[Tensor, "1 time"]:
+    """The prompt's ids behind `<eos>`, as every document begins."""
+    return torch.tensor([[tokenizer.eos, *tokenizer.encode(prompt)]], device=task.device)
 
 
 def continuations(
@@ -53,7 +81,7 @@ def continuations(
         return []
     was_training = task.training
     task.eval()
-    start = torch.tensor([[tokenizer.eos, *tokenizer.encode(prompt)]], device=task.device)
+    start = opening(task, tokenizer, prompt)
     drawn = generate(
         task.model,
         task.head,
@@ -66,8 +94,3 @@ def continuations(
     )
     task.train(was_training)
     return [tokenizer.decode([*start[0].tolist()[1:], *until(row, tokenizer.eos)]) for row in drawn.tolist()]
-
-
-def until(ids: list[int], end: int) -> list[int]:
-    """The ids before the first `end`."""
-    return ids[: ids.index(end)] if end in ids else ids

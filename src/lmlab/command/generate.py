@@ -1,12 +1,18 @@
 """lmlab generate: continue a prompt with a trained run."""
 
 import sys
-from typing import Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
 
 from lmlab import config as configuration
 from lmlab import values
 from lmlab.command import front
 from lmlab.types import Mistake
+
+if TYPE_CHECKING:
+    from lmlab.decoding.options import Options
 
 
 def main(arguments: list[str]) -> int:
@@ -17,51 +23,65 @@ def main(arguments: list[str]) -> int:
         return done
     options = configuration.compose(overrides, config_name="generate", verb="generate")
     values.check_types(options, OPTIONS)
-    from lmlab.command.continuation import streamed
+    from lmlab.command.continuation import best, streamed
     from lmlab.command.kind.kind import kind_of
     from lmlab.command.kind.tokens import Tokens
     from lmlab.command.load import load_run
-    from lmlab.decoding.sample import chooser
 
+    decoding = decoding_of(options)
     loaded = load_run(name, options.checkpoint)
     if not isinstance(kind_of(loaded.config), Tokens):
         raise Mistake(
             f"{loaded.run.path} writes no text: it was not trained with task=language_modeling; "
             "lmlab predict gives labels, lmlab neighbors words"
         )
-    choose = chooser(
-        temperature=options.temperature,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        repetition_penalty=options.repetition_penalty,
-    )
+    work = (loaded.task, loaded.tokenizer, options.prompt)
+    if decoding.num_beams > 1:
+        for text in best(*work, decoding, options.num, loaded.context):
+            sys.stdout.write(f"{options.prompt}{text}\n")
+        return 0
     for number in range(options.num):
-        pieces = streamed(
-            loaded.task,
-            loaded.tokenizer,
-            options.prompt,
-            choose,
-            options.max_tokens,
-            options.seed + number,
-            loaded.context,
-        )
+        pieces = streamed(*work, replace(decoding, seed=options.seed + number), loaded.context)
         sys.stdout.write(options.prompt)
-        for piece in pieces if options.stream else ["".join(pieces)]:
+        for piece in pieces if options.stream is not False else ["".join(pieces)]:
             sys.stdout.write(piece)
             sys.stdout.flush()
         sys.stdout.write("\n")
     return 0
 
 
+def decoding_of(options: DictConfig) -> "Options":
+    """What the keys of this command say of decoding."""
+    from lmlab.decoding.options import Options
+
+    if options.num_beams > 1 and options.stream:
+        raise Mistake(
+            f"stream=true shows tokens as they are drawn, and num_beams={options.num_beams} knows its text at the end; "
+            "leave stream out, or set num_beams=1"
+        )
+    if 1 < options.num_beams < options.num:
+        raise Mistake(
+            f"num={options.num} texts are more than num_beams={options.num_beams} compares; change one of the two"
+        )
+    named = {field.name: options[field.name] for field in fields(Options)}
+    if options.temperature is None:
+        named["temperature"] = 0.8 if options.num_beams == 1 else 0.0
+    return Options(**named)
+
+
 OPTIONS: dict[str, Any] = {
     "prompt": str,
     "max_tokens": int,
     "num": int,
-    "temperature": float,
+    "temperature": float | None,
     "top_k": int | None,
     "top_p": float | None,
+    "min_p": float | None,
     "repetition_penalty": float | None,
+    "no_repeat_ngram": int | None,
+    "num_beams": int,
+    "length_penalty": float | None,
     "seed": int,
     "checkpoint": str,
-    "stream": bool,
+    "stream": bool | None,
 }

@@ -18,6 +18,7 @@ from lmlab.budget.width import fit_width
 from lmlab.command.experiment import Experiment, build_model
 from lmlab.command.kind.kind import Cost
 from lmlab.optimizer.groups import parameter_groups
+from lmlab.types import FurtherLosses
 
 log = logging.getLogger(__name__)
 
@@ -104,5 +105,6 @@ def _of_groups(config: DictConfig) -> Any:
 def loss_of(parts: torch.nn.ModuleList, ids: Tensor) -> Tensor:
     """A language model's loss, for its shapes."""
     model, head = parts
-    logits = head(model(ids).states)
-    return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), ids.flatten())
+    states = model(ids).states
+    loss = torch.nn.functional.cross_entropy(head(states).flatten(0, 1).float(), ids.flatten())
+    return loss + sum(head.auxiliary(states, ids).values()) if isinstance(head, FurtherLosses) else loss

@@ -113,8 +113,7 @@ def select(state: State, rows: Int[Tensor, " chosen"]) -> State:
 
 def _padding(document: Int[Tensor, "batch time"]) -> Int[Tensor, " batch"]:
     """How many positions stand before each text."""
-    is_padded_left = bool((document[:, 1:] >= document[:, :-1]).all() and (document[:, -1] == 1).all())
-    assert is_padded_left, (
-        "a prompt's document is 0 for padding, which stands before the text alone, and 1 for text, of one token or more"
-    )
-    return (document == 0).sum(dim=1)
+    is_text = document == 1
+    ends_well = is_text[:, -1].all() and (document[:, 1:] >= document[:, :-1]).all()
+    assert ends_well, "a prompt's document is 0 for padding, which stands before the text alone, and 1 for text"
+    return (~is_text).sum(dim=1)

@@ -35,14 +35,16 @@ def chooser(
     repetition_penalty: float | None = None,
     no_repeat_ngram: int | None = None,
     eos: int | None = None,
+    begin: int = 0,
 ) -> Chooser:
     """From what a user sets: penalty and n-grams, then temperature, top-k, top-p and min-p; temperature 0 is greedy.
 
     Args:
         eos: what ends a text, which no n-gram forbids.
+        begin: the column from which n-grams count.
     """
     filters: list[Filter] = [] if repetition_penalty is None else [penalize_repetition(repetition_penalty)]
-    filters += [] if no_repeat_ngram is None else [forbid_repeated(no_repeat_ngram, eos=eos)]
+    filters += [] if no_repeat_ngram is None else [forbid_repeated(no_repeat_ngram, eos=eos, begin=begin)]
     if temperature == 0:
         return greedy(*filters)
     filters.append(scale(temperature))

@@ -9,7 +9,7 @@ from torchmetrics import Metric
 
 from lmlab.task.carried import Carried
 from lmlab.task.task import Plan, Task
-from lmlab.types import IGNORE, Batch, Output, SequenceModel, Text
+from lmlab.types import IGNORE, Batch, FurtherLosses, Output, SequenceModel, Text
 
 
 class LanguageModeling(Task):
@@ -44,7 +44,8 @@ class LanguageModeling(Task):
     def objective(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         logits, output = self(batch, self.carried.before(self.micro, batch))
         self.carried.keep(self.micro, batch, output.state)
-        return summed_loss(logits, batch.targets, self.label_smoothing), output.extras.losses
+        further = self.head.auxiliary(output.states, batch.targets) if isinstance(self.head, FurtherLosses) else {}
+        return summed_loss(logits, batch.targets, self.label_smoothing), {**output.extras.losses, **further}
 
     def on_validation_epoch_start(self) -> None:
         self._eval_state = None

@@ -9,7 +9,7 @@ from torchmetrics import Metric
 from lmlab.examples import SourceTarget
 from lmlab.task.language_modeling import losses, summed_loss
 from lmlab.task.task import Plan, Task
-from lmlab.types import IGNORE, Batch, SequenceModel
+from lmlab.types import IGNORE, Batch, FurtherLosses, Output, SequenceModel
 
 
 class SequenceToSequence(Task):
@@ -38,18 +38,19 @@ class SequenceToSequence(Task):
         super().__init__(model=model, head=head, metric=metric, plan=plan)
         self.label_smoothing, self.write = label_smoothing, write
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Logits [batch, time, vocab], and auxiliary losses of the model."""
+    def forward(self, batch: Batch) -> tuple[Tensor, Output]:
+        """Logits [batch, time, vocab] and what the model returned."""
         if batch.source is None:
             output = self.model(batch.inputs, batch.document)
         else:
             model: Any = self.model
             output = model.of_pair(batch.source, batch.inputs, batch.source_document, batch.document)
-        return self.head(output.states), output.extras.losses
+        return self.head(output.states), output
 
     def objective(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        logits, auxiliary = self(batch)
-        return summed_loss(logits, batch.targets, self.label_smoothing), auxiliary
+        logits, output = self(batch)
+        further = self.head.auxiliary(output.states, batch.targets) if isinstance(self.head, FurtherLosses) else {}
+        return summed_loss(logits, batch.targets, self.label_smoothing), {**output.extras.losses, **further}
 
     def evaluate(self, split: str, batch: Batch) -> None:
         logits, _ = self(batch)

@@ -19,6 +19,7 @@ from lmlab.batch.source_target import prompts
 from lmlab.command.kind.kind import plan_of
 from lmlab.command.kind.rows import SHOWN, Rows
 from lmlab.command.lines import lines_of
+from lmlab.decoding.decode import decode
 from lmlab.metric.text_scores import figures
 from lmlab.metric.written import scored, signatures
 from lmlab.strategy.sharded import Sharded
@@ -184,15 +185,12 @@ def batching_of(config: DictConfig, tokenizer: Trained) -> Any:
 
 def writer_of(config: DictConfig, tokenizer: Trained) -> Callable[[Any, Batch], list[list[int]]]:
     """Model and head (under these names), batch -> ids of what is written for each source."""
-    writer, longest = configuration.build(config, "decoding"), int(config.batch.seq_len)
+    options = configuration.build(config, "decoding")
 
     def write(task: Any, batch: Batch) -> list[list[int]]:
         ids, document = prompts(batch)
         memory = None if batch.source is None else task.model.encode(batch.source, batch.source_document)
-        found: list[list[int]] = writer(
-            task.model, task.head, ids, document, memory, eos=tokenizer.eos, longest=longest
-        )
-        return found
+        return decode(task.model, task.head, ids, document, eos=tokenizer.eos, options=options, memory=memory)
 
     return write
 
