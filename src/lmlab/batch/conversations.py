@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import no_type_check
 
 import numpy as np
 import torch
@@ -17,13 +16,12 @@ from lmlab.examples import Conversation, Rows
 from lmlab.types import IGNORE, Batch, Mistake
 
 
-@no_type_check
 @dataclass(frozen=True)
 class Said:
     """A turn as ids."""
 
-    header: np.ndarray
-    text: np.ndarray
+    header: Array
+    text: Array
     is_learned: bool
 
     def __len__(self) -> int:
@@ -96,12 +94,14 @@ class Conversations(RowBatches):
         found.place = torch.as_tensor(np.asarray(chosen, np.int64))
         return found
 
-    def of_conversations(self, conversations: Sequence[Sequence[tuple[Sequence[int], Sequence[int]]]]) -> Batch:
-        """Headers and texts as ids, of which the last turn is to be written: its text is empty."""
+    def of_conversations(
+        self, conversations: Sequence[Sequence[tuple[Sequence[int], Sequence[int]]]], *, room: int
+    ) -> Batch:
+        """Headers and texts as ids, of which the last turn is to be written, in `room` tokens: its text is empty."""
         kept = []
         for turns in conversations:
             said = [Said(np.asarray(header, np.int64), np.asarray(text, np.int64), False) for header, text in turns]
-            kept.append(self._cut([*said[:-1], replace(said[-1], is_learned=True)]))
+            kept.append(_cut([*said[:-1], replace(said[-1], is_learned=True)], self.seq_len - room))
         return self._batch(kept)
 
     def _batch(self, conversations: list[list[Said]]) -> Batch:
@@ -152,21 +152,22 @@ class Conversations(RowBatches):
 
     def _read(self, rows: Rows, row: int) -> list[Said]:
         texts, learned = rows.texts_of(row), self.is_learned[rows.labels_of(row)]
-        return self._cut([Said(*pair) for pair in zip(texts[0::2], texts[1::2], learned.tolist())])
+        return _cut([Said(*pair) for pair in zip(texts[0::2], texts[1::2], learned.tolist())], self.seq_len)
 
-    def _cut(self, turns: list[Said]) -> list[Said]:
-        """As many of the newest turns as have room, up to the last that is learned."""
-        last = max((place for place, turn in enumerate(turns) if turn.is_learned), default=len(turns) - 1)
-        first, size = last, len(turns[last])
-        while first and (size := size + len(turns[first - 1])) <= self.seq_len:
-            first -= 1
-        if first < last or (last == 0 and size <= self.seq_len):
-            return turns[first : last + 1]
-        reply, before = turns[last], turns[max(last - 1, 0) : last]
-        room = self.seq_len - (min(len(before[0]), self.seq_len // 2) if before else 0)
-        reply = replace(reply, text=reply.text[: room - 1 - len(reply.header)])
-        rest = self.seq_len - len(reply)
-        return [*(_newest(turn, rest) for turn in before), reply]
+
+def _cut(turns: list[Said], longest: int) -> list[Said]:
+    """As many of the newest turns as have room, up to the last that is learned."""
+    last = max((place for place, turn in enumerate(turns) if turn.is_learned), default=len(turns) - 1)
+    first, size = last, len(turns[last])
+    while first and (size := size + len(turns[first - 1])) <= longest:
+        first -= 1
+    if first < last or (last == 0 and size <= longest):
+        return turns[first : last + 1]
+    reply, before = turns[last], turns[max(last - 1, 0) : last]
+    room = longest - (min(len(before[0]), longest // 2) if before else 0)
+    reply = replace(reply, text=reply.text[: room - 1 - len(reply.header)])
+    rest = longest - len(reply)
+    return [*(_newest(turn, rest) for turn in before), reply]
 
 
 def _newest(turn: Said, size: int) -> Said:

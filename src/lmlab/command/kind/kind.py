@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import yaml
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
+from lmlab.task.dialogue import Dialogue
 from lmlab.task.language_modeling import LanguageModeling
 from lmlab.task.sequence_to_sequence import SequenceToSequence
 from lmlab.task.task import Plan
@@ -104,6 +105,17 @@ class Answers(Protocol):
         """The lines that `lmlab predict` prints; options are those of conf/predict.yaml."""
 
 
+@runtime_checkable
+class Continues(Protocol):
+    """A kind whose models go on from a prompt."""
+
+    shows_prompt: bool
+    """Whether what they write is one text with the prompt."""
+
+    def opening(self, loaded: Loaded, prompt: str, room: int) -> Tensor:
+        """The ids that a model has read [1, time] before it writes at most `room` tokens."""
+
+
 def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Plan:
     """How a task with gradients is trained."""
     config = experiment.config
@@ -119,6 +131,7 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
+    from lmlab.command.kind.conversations import Conversations
     from lmlab.command.kind.labelled import Labelled
     from lmlab.command.kind.source_target import SourceTarget
     from lmlab.command.kind.tokens import Tokens
@@ -128,6 +141,7 @@ def kind_of(config: DictConfig) -> Kind:
         LanguageModeling: Tokens,
         WordEmbedding: Words,
         Classification: Labelled,
+        Dialogue: Conversations,
         SequenceToSequence: SourceTarget,
     }
     task = configuration.class_of(config, "task")
