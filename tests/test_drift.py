@@ -39,12 +39,21 @@ def is_of_rows(choice):
     return is_part or choice == "task=classification"
 
 
+def is_of_tags(choice):
+    """Whether it is a head or batch for tagged sentences, or the task about them."""
+    group, _, option = choice.partition("=")
+    is_head = group == "head" and fits(GROUPS[group][option], "num_tags")
+    return is_head or choice in ("batch=tagged", "task=tagging")
+
+
 def in_place(choice):
     """The choice with the task or the model that has a place for it."""
     if is_of_words(choice):
         return ["task=word_embedding", choice]
     if is_of_rows(choice):
         return ["task=classification", choice] if choice != "task=classification" else [choice]
+    if is_of_tags(choice):
+        return [*dict.fromkeys(["task=tagging", choice])]
     return [*host(choice.partition("=")[0]), choice]
 
 
@@ -160,12 +169,21 @@ def labelled(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tagged") / "tagged.conll"
+    path.write_text("".join(f"a{number} B-A\nb I-A\nc O\n\n" for number in range(60)))
+    return path
+
+
 @pytest.mark.parametrize("choice", TRAINED)
-def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny, pretrained, labelled, capsys):
+def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny, pretrained, labelled, tagged, capsys):
     placed = in_place(choice)
     small = [word for word in tiny() if word.split("=")[0] != choice.split("=")[0]]
     if is_of_rows(choice):
         small = [word for word in small if not word.startswith("data")] + ["data=table", f"data.path={labelled}"]
+    if is_of_tags(choice):
+        small = [word for word in small if not word.startswith("data")] + ["data=columns", f"data.path={tagged}"]
     needed = [word.format(pretrained=pretrained) for word in NEEDS.get(choice, [])]
     refusal, composed = None, config.compose([*placed, *needed])
     if "task=word_embedding" in placed:

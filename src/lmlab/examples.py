@@ -22,6 +22,24 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Tagged:
+    """A sentence, and a tag for each of its words."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The words."""
+        return self.words
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The tags."""
+        return self.tags
+
+
+@dataclass(frozen=True)
 class SourceTarget:
     """A text, and what is to be written for it: its translation, its summary, the answer to it."""
 

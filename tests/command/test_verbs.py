@@ -146,7 +146,9 @@ def test_greedy_generation_repeats_itself_and_a_seed_its_draw(out):
     assert out(*drawn).startswith("the c")
 
 
-@pytest.mark.parametrize("more", [[], ["top_k=3"], ["top_p=0.9"], ["repetition_penalty=1.3"], ["top_k=1"], ["min_p=0.1"]])
+@pytest.mark.parametrize(
+    "more", [[], ["top_k=3"], ["top_p=0.9"], ["repetition_penalty=1.3"], ["top_k=1"], ["min_p=0.1"]]
+)
 def test_streaming_shows_the_same_text(out, more):
     line = ["generate", "first", "prompt=the", "max_tokens=20", *more]
     assert out(*line, "stream=true") == out(*line, "stream=false")

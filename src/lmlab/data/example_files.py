@@ -52,7 +52,7 @@ class ExampleFiles(Generic[Kind]):
         self._files, self._on_error = files, on_error
         self._cache = cache_folder(cache_dir)
         self._parts: Parts[Kind] = Parts(
-            {part: partial(self._examples, part) for part in files}, fractions=split, skip=on_error == "skip"
+            {part: partial(self._examples, part) for part in files}, fractions=split, skip=on_error != "strict"
         )
 
     def fingerprint(self) -> str:
@@ -72,7 +72,7 @@ class ExampleFiles(Generic[Kind]):
 
     def _examples(self, split: Split) -> Iterator[Found[Kind]]:
         for _, file in self._hashed[split]:
-            yield from file.examples(skip=self._on_error == "skip")
+            yield from file.examples(skip=self._on_error != "strict")
 
 
 def _key(hashed: tuple[list[str], ExampleFile]) -> tuple[list[str], tuple[Path, ...]]:

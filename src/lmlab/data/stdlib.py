@@ -72,8 +72,8 @@ class Stdlib:
     @cached_property
     def documents(self) -> list[Document]:
         """All documents, sorted by name, no text twice; parsed once on a machine, then read from the cache."""
-        sources = _sources(self._root)
-        path = self._cache / f"{_key(self._root, sources)}.json"
+        sources = library_sources(self._root)
+        path = self._cache / f"{sources_key(self._root, sources)}.json"
         try:
             return [Document(*row) for row in json.loads(path.read_bytes())]
         except (OSError, ValueError, TypeError):  # not there yet, or damaged
@@ -86,7 +86,7 @@ class Stdlib:
         return documents
 
 
-def _sources(root: Path) -> list[Path]:
+def library_sources(root: Path) -> list[Path]:
     """The library's Python files without tests and installed packages, sorted."""
     found = []
     for folder, names, files in os.walk(root):
@@ -95,7 +95,7 @@ def _sources(root: Path) -> list[Path]:
     return sorted(found)
 
 
-def _key(root: Path, sources: list[Path]) -> str:
+def sources_key(root: Path, sources: list[Path]) -> str:
     """Changes with the Python, its files and this module's version."""
     state = [VERSION, platform.python_version(), str(root)]
     for path in sources:
@@ -107,7 +107,7 @@ def _key(root: Path, sources: list[Path]) -> str:
 def _parse(root: Path, sources: list[Path]) -> list[Document]:
     """Read topics and docstrings; of equal texts, the first by name stays."""
     topics = root / "pydoc_data" / "topics.py"
-    found = _all_docstrings([(path, _module(root, path)) for path in sources if path != topics])
+    found = _all_docstrings([(path, module_name(root, path)) for path in sources if path != topics])
     if topics.exists():  # some distributions leave it out
         found += _topics(topics)
     if not found:
@@ -133,7 +133,8 @@ def _docstring_list(path: Path, module: str) -> list[Document]:
     return list(_docstrings(path, module))
 
 
-def _module(root: Path, path: Path) -> str:
+def module_name(root: Path, path: Path) -> str:
+    """As one imports it: `json.decoder`."""
     parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

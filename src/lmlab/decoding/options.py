@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lmlab.decoding.beam import check
 from lmlab.decoding.sample import Chooser, chooser
 from lmlab.types import Mistake
 
@@ -27,6 +28,7 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check(num_beams=self.num_beams, length_penalty=self.length_penalty or 0.0, num_best=1)
         if self.num_beams == 1:
             if self.length_penalty is not None:
                 raise Mistake(

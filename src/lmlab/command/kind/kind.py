@@ -20,6 +20,7 @@ from lmlab.task.classification import Classification
 from lmlab.task.dialogue import Dialogue
 from lmlab.task.language_modeling import LanguageModeling
 from lmlab.task.sequence_to_sequence import SequenceToSequence
+from lmlab.task.tagging import Tagging
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
 from lmlab.tree import groups
@@ -134,6 +135,7 @@ def kind_of(config: DictConfig) -> Kind:
     from lmlab.command.kind.conversations import Conversations
     from lmlab.command.kind.labelled import Labelled
     from lmlab.command.kind.source_target import SourceTarget
+    from lmlab.command.kind.tagged import Tagged
     from lmlab.command.kind.tokens import Tokens
     from lmlab.command.kind.words import Words
 
@@ -143,6 +145,7 @@ def kind_of(config: DictConfig) -> Kind:
         Classification: Labelled,
         Dialogue: Conversations,
         SequenceToSequence: SourceTarget,
+        Tagging: Tagged,
     }
     task = configuration.class_of(config, "task")
     return next((kind for one, kind in kinds.items() if issubclass(task, one)), Tokens)()
