@@ -87,10 +87,10 @@ class Conversations(RowBatches):
         return int((np.diff(learned[np.concatenate([[0], rows.label_ends])]) == 0).sum())
 
     def targets(self, rows: Rows, chosen: Array) -> int:
-        return sum(len(turn.text) + 1 for row in chosen for turn in self._read(rows, row) if turn.is_learned)
+        return sum(len(turn.text) + 1 for row in chosen.tolist() for turn in self._read(rows, row) if turn.is_learned)
 
     def batch(self, rows: Rows, chosen: Array) -> Batch:
-        found = self._batch([self._read(rows, row) for row in chosen])
+        found = self._batch([self._read(rows, row) for row in chosen.tolist()])
         found.place = torch.as_tensor(np.asarray(chosen, np.int64))
         return found
 

@@ -15,7 +15,7 @@ from lmlab.data.rows import read_rows
 from lmlab.data.template import ASSISTANT, USER, conversation
 from lmlab.examples import Conversation
 
-FORM = Form(format="jsonl", separator=None, quoting=None, header=True)
+FORM = Form(format="jsonl", separator=None, quoting=None, header=True, names=None, columns=None, key="data")
 
 
 @dataclass(frozen=True, kw_only=True)
