@@ -11,8 +11,7 @@ import yaml
 from hydra.utils import get_object
 
 from lmlab import cli, config, tree, values
-from lmlab.command.kind.kind import fits
-from lmlab.command.kind.words import Words
+from lmlab.command.kind.kind import fits, kind_of
 from lmlab.types import Mistake
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,39 +20,42 @@ GROUPS = {
     for group, options in tree.groups().items()
 }
 CHOICES = [f"{group}={option}" for group, options in GROUPS.items() for option in options]
-WORDS = Words()
 ELSEWHERE = {"logger": "run"}
 """Groups whose classes stand in a folder of another name: wandb is imported in run/ alone."""
 
 
-def is_of_words(choice):
-    """Whether it is a model, head or batch for vectors of words."""
+ALONE = {
+    **dict.fromkeys(("frontend", "features", "decoding"), "speech_recognition"),
+    "batch/masking": "masked_language_modeling",
+}
+"""Groups that one task alone has."""
+
+
+@cache
+def kinds():
+    """Every task, language modelling first, with its Kind and the Example that it is about."""
+    tasks = ["language_modeling", *(task for task in GROUPS["task"] if task != "language_modeling")]
+    composed = {task: config.compose([f"task={task}"]) for task in tasks}
+    return {task: (kind_of(page), config.class_of(page, "task").example) for task, page in composed.items()}
+
+
+@cache
+def task_of(choice):
+    """The task that an option is for; None where it is for language modelling, or for all."""
     group, _, option = choice.partition("=")
-    return group in ("model", "head", "batch") and fits(GROUPS[group][option], WORDS.needs[group])
-
-
-def is_of_rows(choice):
-    """Whether it is a head or batch for labelled texts, or the task about them."""
-    group, _, option = choice.partition("=")
-    is_part = group in ("head", "batch") and fits(GROUPS[group][option], "num_classes")
-    return is_part or choice == "task=classification"
-
-
-def is_of_tags(choice):
-    """Whether it is a head or batch for tagged sentences, or the task about them."""
-    group, _, option = choice.partition("=")
-    is_head = group == "head" and fits(GROUPS[group][option], "num_tags")
-    return is_head or choice in ("batch=tagged", "task=tagging")
+    if group == "task" or group in ALONE:
+        return ALONE.get(group, option)
+    if group not in ("model", "head", "batch"):
+        return None
+    path = GROUPS[group][option]
+    found = next(task for task, (kind, example) in kinds().items() if fits(path, kind.needs[group], example))
+    return None if found == "language_modeling" else found
 
 
 def in_place(choice):
     """The choice with the task or the model that has a place for it."""
-    if is_of_words(choice):
-        return ["task=word_embedding", choice]
-    if is_of_rows(choice):
-        return ["task=classification", choice] if choice != "task=classification" else [choice]
-    if is_of_tags(choice):
-        return [*dict.fromkeys(["task=tagging", choice])]
+    if (task := task_of(choice)) is not None:
+        return [*dict.fromkeys([f"task={task}", choice])]
     return [*host(choice.partition("=")[0]), choice]
 
 
@@ -163,35 +165,46 @@ def test_every_option_composes_and_every_key_of_it_is_taken(choice):
 
 
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory):
-    path = tmp_path_factory.mktemp("labelled") / "table.csv"
-    path.write_text("text,label\n" + "".join(f"text {number},{'ab'[number % 2]}\n" for number in range(60)))
-    return path
-
-
-@pytest.fixture(scope="module")
-def tagged(tmp_path_factory):
-    path = tmp_path_factory.mktemp("tagged") / "tagged.conll"
-    path.write_text("".join(f"a{number} B-A\nb I-A\nc O\n\n" for number in range(60)))
-    return path
+def small_data(tmp_path_factory):
+    """Task -> what makes its data small."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "table.csv").write_text(
+        "text,label\n" + "".join(f"text {number},{'ab'[number % 2]}\n" for number in range(60))
+    )
+    (folder / "tagged.conll").write_text("".join(f"a{number} B-A\nb I-A\nc O\n\n" for number in range(60)))
+    pairs = ["data=dates", "data.num_train=60", "data.num_val=4", "data.num_test=4", "decoding.max_tokens=4"]
+    tones = [
+        "data.num_letters=3",
+        "data.longest=3",
+        "data.num_train=9",
+        "data.num_val=3",
+        "data.num_test=3",
+        "batch.seq_len=200",
+    ]
+    return {
+        "classification": ["data=table", f"data.path={folder / 'table.csv'}"],
+        "tagging": ["data=columns", f"data.path={folder / 'tagged.conll'}"],
+        "sequence_to_sequence": pairs,
+        "translation": pairs,
+        "summarization": pairs,
+        "speech_recognition": tones,
+    }
 
 
 @pytest.mark.parametrize("choice", TRAINED)
-def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny, pretrained, labelled, tagged, capsys):
-    placed = in_place(choice)
+def test_every_option_trains_two_steps_or_is_an_encoder_and_says_so(choice, tiny, pretrained, small_data, capsys):
+    placed, task = in_place(choice), task_of(choice)
     small = [word for word in tiny() if word.split("=")[0] != choice.split("=")[0]]
-    if is_of_rows(choice):
-        small = [word for word in small if not word.startswith("data")] + ["data=table", f"data.path={labelled}"]
-    if is_of_tags(choice):
-        small = [word for word in small if not word.startswith("data")] + ["data=columns", f"data.path={tagged}"]
+    if task in small_data:
+        small = [word for word in small if not word.startswith("data")] + small_data[task]
     needed = [word.format(pretrained=pretrained) for word in NEEDS.get(choice, [])]
     refusal, composed = None, config.compose([*placed, *needed])
-    if "task=word_embedding" in placed:
+    if task == "word_embedding":
         small = [word for word in small if not word.startswith("tokenizer=")]
         needed += [] if "tokenizer.min_count" in " ".join(needed) else ["tokenizer.min_count=1"]
     small = with_place(small, composed)
     small += ["model.attention.num_heads=4"] if "attention" in composed.model else []
-    if choice.startswith("model") and not is_of_words(choice):
+    if choice.startswith("model") and task is None:
         refusal = why_no_decoder(config.compose([*small, *placed]))
     before = runs()
     code = cli.run(["train", *small, *[word for word in placed if word not in small], *needed, "fresh=true"])

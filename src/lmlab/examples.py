@@ -5,6 +5,7 @@ Each type gives its `texts`, so that a tokenizer can be trained on the examples 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, no_type_check
 
@@ -121,6 +122,27 @@ class Conversation:
 
 @no_type_check
 @dataclass(frozen=True)
+class Speech:
+    """A recording, and what was said."""
+
+    text: str
+    sample_rate: int
+    read: Callable[[], np.ndarray]
+    """The samples, float32 [time] within -1 and 1: from the file, when they are needed."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What was said."""
+        return (self.text,)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+
+@no_type_check
+@dataclass(frozen=True)
 class Rows:
     """The examples of a split as ids, memory-mapped: what batches are made of."""
 
@@ -167,3 +189,59 @@ class Known:
     vocab_size: int
     labels: tuple[str, ...]
     """Of the training split, sorted."""
+
+
+@no_type_check
+@dataclass(frozen=True)
+class Utterances:
+    """The recordings of a split as features with the ids of their transcripts, memory-mapped: what batches are made of."""
+
+    frames: np.ndarray
+    """Of all recordings, one after another, float16 [frame, feature]."""
+    frame_ends: np.ndarray
+    """Where each recording ends in `frames`, [example]."""
+    ids: np.ndarray
+    """Of all transcripts, one after another, [token]."""
+    id_ends: np.ndarray
+    """Where each transcript ends in `ids`, [example]."""
+    mean: np.ndarray
+    """Of each feature over the training split, float32 [feature]."""
+    scale: np.ndarray
+    """One over its standard deviation there, float32 [feature]."""
+
+    def __len__(self) -> int:
+        return len(self.frame_ends)
+
+    def features_of(self, row: int) -> np.ndarray:
+        """Of a recording, with mean 0 and variance 1 over the training split, float32 [time, feature]."""
+        start = self.frame_ends[row - 1] if row else 0
+        found: np.ndarray = (self.frames[start : self.frame_ends[row]].astype(np.float32) - self.mean) * self.scale
+        return found
+
+    def ids_of(self, row: int) -> np.ndarray:
+        """Of a transcript."""
+        return self.ids[self.id_ends[row - 1] if row else 0 : self.id_ends[row]]
+
+    def lengths(self) -> np.ndarray:
+        """Frames of each recording, [example]."""
+        return np.diff(self.frame_ends, prepend=0)
+
+    def id_lengths(self) -> np.ndarray:
+        """Tokens of each transcript, [example]."""
+        return np.diff(self.id_ends, prepend=0)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a model of speech is built for, and how its features are made even."""
+
+    vocab_size: int
+    mean: tuple[float, ...]
+    """Of each feature over the training split."""
+    scale: tuple[float, ...]
+    """One over its standard deviation."""
+
+    @property
+    def num_features(self) -> int:
+        """Of a frame."""
+        return len(self.mean)

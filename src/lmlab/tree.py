@@ -163,7 +163,7 @@ def option_keys(
         for part, default in entry.items() if isinstance(entry, dict) else ():
             name, _, place = part.removeprefix("override ").partition("@")
             below = name.removeprefix("/") if name.startswith("/") else f"{group}/{name}"
-            at = f"{package}{place or name}"
+            at = f"{package}{place or name.removeprefix('/')}"
             choice = typed.get(at.replace(".", "/"), default)
             if choice in known.get(below, {}):
                 found = option_keys(below, choice, known, f"{at}.", typed)

@@ -26,6 +26,9 @@ EOS = "<eos>"
 UNK = "<unk>"
 """What a tokenizer with a closed vocabulary writes for an unknown symbol."""
 
+MASK = "<mask>"
+"""Stands where a token was that is to be found again."""
+
 SAMPLE_BREAK = "\n\n* * *\n\n"
 """Stands between the samples of one step in their file."""
 
@@ -169,6 +172,24 @@ class Corpus:
 
 
 @no_type_check
+@dataclass(frozen=True)
+class Pieces:
+    """What a batching that hides tokens knows of a vocabulary beside the ids, which index its arrays."""
+
+    eos: int
+    marks: tuple[int, ...]
+    """What stands where tokens were, and in no text: `<mask>`, or as many sentinels as there may be gaps."""
+    is_special: np.ndarray
+    """Booleans: `<eos>`, `<unk>`, marks and others that stand for no text; they are neither hidden nor drawn."""
+    starts: np.ndarray
+    """Booleans: begins a word wherever it stands."""
+    first: np.ndarray
+    """Of its first character the script, a small number: one that differs from that of the token before begins a word."""
+    last: np.ndarray
+    """The same of its last character; -1: what follows goes on with it."""
+
+
+@no_type_check
 @dataclass
 class WordWindows:
     """One step of running text: word i has as context the `left[i]` words before it and the `right[i]` behind it."""
@@ -308,6 +329,8 @@ class Memory:
     """The encoder's last state, where a decoder starts from it."""
     extras: Extras = field(default_factory=Extras)
     """What the encoder returned beside its states."""
+    source: Tensor | None = None
+    """Ids [batch, time] that it was made of, if it was of ids."""
 
 
 @no_type_check
@@ -420,6 +443,16 @@ class FurtherLosses(Protocol):
 
     def auxiliary(self, states: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """States [batch, time, dim], targets [batch, time] -> losses by name, scalars, already weighted."""
+
+
+@runtime_checkable
+class Copying(Protocol):
+    """A head that may copy a token of the source, where the decoder looks at it."""
+
+    copies: bool
+
+    def __call__(self, states: Tensor, attention: Tensor, source: Tensor) -> Tensor:
+        """States [batch, time, dim], weights [batch, time, source], ids [batch, source] -> log p [batch, time, vocab]."""
 
 
 @runtime_checkable

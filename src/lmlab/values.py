@@ -64,7 +64,7 @@ POSITIVE = (
     "trainer.max_tokens", "trainer.max_epochs", "trainer.gradient_clip_val", "tokenizer.vocab_size", "num",
     "tokenizer.min_count", "optimizer.num_iterations", "model.position.base", "model.position.max_length",
     "sweep.num_trials", "sweep.parallel", "sweep.jobs_per_device", "sweep.job_timeout",
-    "tokenizer.phrases", "tokenizer.phrase_passes", "num_beams", "no_repeat_ngram",
+    "tokenizer.phrases", "tokenizer.phrase_passes", "num_beams", "no_repeat_ngram", "batch.masking.max_length",
 )  # fmt: skip
 
 NOT_NEGATIVE = (
@@ -72,12 +72,12 @@ NOT_NEGATIVE = (
     "optimizer.initial_accumulator_value", "samples.every", "samples.num", "samples.max_tokens", "samples.temperature",
     "early_stopping.patience", "early_stopping.min_delta", "schedule.patience", "schedule.gamma", "schedule.after",
     "model.init_std", "model.init_range", "head.init_range", "model.norm.eps", "max_tokens", "temperature",
-    "tokenizer.phrase_discount", "length_penalty",
+    "tokenizer.phrase_discount", "length_penalty", "task.pseudo_perplexity",
 )  # fmt: skip
 
-FRACTION = ("model.dropout", "model.attention.dropout", "task.label_smoothing", "ema.decay")
+FRACTION = ("model.dropout", "model.attention.dropout", "task.label_smoothing", "ema.decay", "batch.rate")
 
-SHARE = ("schedule.min_ratio",)
+SHARE = ("schedule.min_ratio", "batch.random_rate", "batch.keep_rate")
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
 

@@ -75,7 +75,7 @@ def test_other_keys_and_roles_may_be_named(tmp_path: Path) -> None:
     source = build(path, *keys, *names, f"data.val_path={tmp_path / 'val.jsonl'}")
     assert [turn.role for turn in next(source.read("train")).turns] == ["user", "assistant", "tool"]
     assert next(source.read("train")).turns[2].header == "result: "
-    with pytest.raises(Mistake, match=r"data\.role_names has bot, which data\.template has not"):
+    with pytest.raises(Mistake, match=r"data\.role_names has bot, which is none of system, user"):
         build(path, *keys, "data.role_names={gpt:bot}")
 
 
@@ -97,7 +97,7 @@ USER, REPLY = message("user", "Hi"), message("assistant", "Hello")
         (line("Hi", REPLY), "line 3 has a message 1 that is no object: Hi"),
         (
             line(USER, message("robot", "Hello")),
-            "line 3 has the role robot in message 2, which is none of system, user, assistant; correct it",
+            "line 3 has the role robot in message 2, which is none of system, user, assistant, tool; correct it",
         ),
         (line(USER, message(None, "Hello")), "line 3 has the role null in message 2"),
         (line(USER, message("assistant", " \n")), "line 3 has an empty content in message 2"),

@@ -80,7 +80,8 @@ MODELS = {"seq2seq": False, "transformer": True, "lstm": True, "gru": True, "tra
 def variants():
     heads = ("model.attention.num_heads=2",)
     extra = {"transformer": heads, "transformer_base": ("model.cross_attention.num_heads=2",)}
-    return [pytest.param(name, joined, extra.get(name, ()), id=name) for name, joined in MODELS.items()]
+    found = [pytest.param(name, joined, extra.get(name, ()), id=name) for name, joined in MODELS.items()]
+    return [*found, pytest.param("seq2seq", False, ("head=pointer", "model.cross_attention.num_heads=1"), id="pointer")]
 
 
 @pytest.mark.parametrize(("model", "joined", "extra"), variants())

@@ -9,7 +9,6 @@ from torch.utils.data import Dataset
 
 from lmlab.batch.buckets import Buckets
 from lmlab.batch.sampler import Share, share
-from lmlab.examples import Rows
 from lmlab.types import Batch, Mistake
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -18,7 +17,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class RowBatches:
     """Batches of `size` examples of about one length; each epoch has every example once.
 
-    A subclass says how long an input is, and makes a batch of some examples.
+    A subclass says how long an input is, and makes a batch of some examples. `rows` are those of a split: `Rows`, or what the
+    subclass reads in place of them.
 
     Args:
         seq_len: tokens of an input at most.
@@ -47,15 +47,15 @@ class RowBatches:
         self.size, self.micro_size, self.max_tokens, self.seq_len = size, micro_size, max_tokens, seq_len
         self.eval_size, self.num_workers, self.seed, self.eos = eval_size, num_workers, seed, eos
 
-    def lengths(self, rows: Rows) -> Array:
+    def lengths(self, rows: Any) -> Array:
         """Tokens of each example as it goes through the model, [example]."""
         raise NotImplementedError
 
-    def batch(self, rows: Rows, chosen: Array) -> Batch:
+    def batch(self, rows: Any, chosen: Array) -> Batch:
         """Some examples as one batch; of none, a row without a target. `num_targets` are its own."""
         raise NotImplementedError
 
-    def targets(self, rows: Rows, chosen: Array) -> int:
+    def targets(self, rows: Any, chosen: Array) -> int:
         """How many targets some examples have: one each, unless a subclass says otherwise."""
         return len(chosen)
 
@@ -63,17 +63,17 @@ class RowBatches:
         """This rank's part of every global batch."""
         return share(self.size, self.micro_size, rank=rank, world=world)
 
-    def steps_per_epoch(self, rows: Rows) -> int:
+    def steps_per_epoch(self, rows: Any) -> int:
         return len(self.train(rows).buckets)
 
-    def train(self, rows: Rows, *, rank: int = 0, world: int = 1) -> Steps:
+    def train(self, rows: Any, *, rank: int = 0, world: int = 1) -> Steps:
         """The training batches of one rank, by (step, micro-step)."""
         if not len(rows):
             raise Mistake("the training split has no example; give some in data.path")
         buckets = Buckets(self.lengths(rows), size=self.size, max_tokens=self.max_tokens, seed=self.seed)
         return Steps(self, rows, buckets, self.share(rank=rank, world=world))
 
-    def eval(self, rows: Rows) -> Evaluation:
+    def eval(self, rows: Any) -> Evaluation:
         """The evaluation batches, by number: short texts first."""
         return Evaluation(self, rows)
 
@@ -81,7 +81,7 @@ class RowBatches:
 class Steps(Dataset[Batch]):
     """(step, micro-step) -> the examples of this rank and pass."""
 
-    def __init__(self, batching: RowBatches, rows: Rows, buckets: Buckets, share: Share) -> None:
+    def __init__(self, batching: RowBatches, rows: Any, buckets: Buckets, share: Share) -> None:
         self.batching, self.rows, self.buckets, self.share = batching, rows, buckets, share
         self.length = batching.lengths(rows)
 
@@ -98,7 +98,7 @@ class Steps(Dataset[Batch]):
 class Evaluation(Dataset[Batch]):
     """Batch number -> Batch: every example once."""
 
-    def __init__(self, batching: RowBatches, rows: Rows) -> None:
+    def __init__(self, batching: RowBatches, rows: Any) -> None:
         self.batching, self.rows = batching, rows
         self.order = np.argsort(batching.lengths(rows), kind="stable")
 

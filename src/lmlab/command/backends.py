@@ -25,14 +25,14 @@ def announce(experiment: Experiment) -> None:
         log.info("%s", line)
 
 
-def refuse(experiment: Experiment, model: nn.Module) -> None:
+def refuse(experiment: Experiment, model: nn.Module, *, length: int | None = None) -> None:
     """A backend that cannot compute this model on this device, without and with padding (model: on the meta device).
 
     Raises:
         Mistake: which choice forces another.
     """
     for with_documents in (False, True):
-        for call in calls(experiment, model, with_documents=with_documents):
+        for call in calls(experiment, model, with_documents=with_documents, length=length):
             choose(call)
 
 
@@ -69,8 +69,14 @@ def torchs_own(call: Call) -> str:
     return f" ({SDPBackend(number).name.removesuffix('_ATTENTION').lower()})"
 
 
-def calls(experiment: Experiment, model: nn.Module, *, with_documents: bool = False) -> list[Call]:
-    """What each attention is asked in a pass of training, by a pass on shapes alone."""
+def calls(
+    experiment: Experiment, model: nn.Module, *, with_documents: bool = False, length: int | None = None
+) -> list[Call]:
+    """What each attention is asked in a pass of training, by a pass on shapes alone.
+
+    Args:
+        length: positions; None: `batch.seq_len`.
+    """
     trainer, found = experiment.config.trainer, []
 
     def note(part: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -91,7 +97,7 @@ def calls(experiment: Experiment, model: nn.Module, *, with_documents: bool = Fa
 
     hooks = [part.register_forward_pre_hook(note) for part in model.modules() if isinstance(part, MultiHead)]
     if hooks:
-        _pass(model, experiment.batching.seq_len, with_documents=with_documents)
+        _pass(model, length or experiment.batching.seq_len, with_documents=with_documents)
     for hook in hooks:
         hook.remove()
     return found

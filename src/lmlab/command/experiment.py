@@ -54,9 +54,7 @@ class Experiment:
     @cached_property
     def arrays(self) -> Any:
         """The splits as ids, with the tokenizer that made them."""
-        return self._shared(
-            f"arrays of {type(self.kind).__name__}", lambda: self.kind.arrays(self), "data", "tokenizer"
-        )
+        return self._shared(f"arrays of {type(self.kind).__name__}", lambda: self.kind.arrays(self), *self._read_by)
 
     @cached_property
     def words(self) -> Vocabulary:
@@ -68,6 +66,11 @@ class Experiment:
     def kind(self) -> Kind:
         """What depends on the kind of thing that the task is about."""
         return kind_of(self.config)
+
+    @property
+    def _read_by(self) -> tuple[str, ...]:
+        """The blocks that decide the arrays."""
+        return ("data", "tokenizer", *(["features"] if "features" in self.config else []))
 
     def _shared(self, name: str, make: Callable[[], Any], *blocks: str) -> Any:
         values = [configuration.plain(self.config[block]) for block in blocks]

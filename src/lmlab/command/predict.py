@@ -1,4 +1,4 @@
-"""lmlab predict RUN text="...": what a trained classifier or tagger says of a text, or of a file."""
+"""lmlab predict RUN text="...": what a trained model says of a text or a recording: labels, tags, fillings, a translation."""
 
 import sys
 from collections.abc import Iterator

@@ -45,7 +45,7 @@ class Chat:
         """Those that a turn may have."""
         strange = [meant for meant in (role_names or {}).values() if meant not in template]
         if strange:
-            raise Mistake(f"data.role_names has {strange[0]}, which data.template has not; add it there")
+            raise Mistake(f"data.role_names has {strange[0]}, which is none of {', '.join(template)}; correct it")
         wanted: dict[Split, str | None] = {"val": val_path, "test": test_path}
         others = {part: find_files(str(own), f"data.{part}_path", SUFFIXES) for part, own in wanted.items() if own}
         # A validation file that lies in the training folder is not trained on.

@@ -76,7 +76,7 @@ class ChatFile:
         if not isinstance(role, str) or role not in self.template:
             known = ", ".join(self.template)
             what = f"has the role {_short(message[self.role])} in message {number}, which is none of {known}"
-            raise Fault(what, "correct it, or add it to data.template or data.role_names")
+            raise Fault(what, "correct it, or say in data.role_names which of these it is")
         if not isinstance(text, str):
             raise Fault(f"has a {self.content} in message {number} that is no text: {_short(text)}", "write a text")
         check_characters(text, self.encoding)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lmlab.data.characters import check_characters, decoded
 from lmlab.data.document import check_encoding
-from lmlab.data.found import Fault
 from lmlab.data.form import TYPED
+from lmlab.data.found import Fault
 from lmlab.examples import Tagged
 from lmlab.types import Mistake
 

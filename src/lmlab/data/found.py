@@ -29,3 +29,5 @@ class Found(Generic[Kind]):
     content: Kind | Fault
     group: str = ""
     """Where train is divided: examples of one group come into one split."""
+    notes: tuple[str, ...] = ()
+    """What was put right, to be counted and reported."""

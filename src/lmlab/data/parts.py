@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Generic
 
 from lmlab.data.found import Fault, Found, Kind
 from lmlab.data.left_out import LeftOut
 from lmlab.data.portion import check_fractions, split_of
 from lmlab.types import Mistake, Split
+
+log = logging.getLogger(__name__)
 
 Reader = Callable[[], Iterator[Found[Kind]]]
 """Reads all examples of a split's files anew."""
@@ -50,13 +55,17 @@ class Parts(Generic[Kind]):
         """The splits that have examples, once everything has been read and nothing is found wrong."""
         left_out = LeftOut(skip=self._skip)
         there: set[Split] = set()
+        notes: Counter[tuple[Path, str]] = Counter()
         for origin, reader in self._readers.items():
             for found in reader():
                 if isinstance(found.content, Fault):
                     left_out.add(found.source, found.place, found.content)
                 else:
                     there.add(self._split(origin, found))
+                    notes.update((found.source, note) for note in found.notes)
         left_out.check_train(there, self.fractions)
         left_out.check_rest(there, {*self._readers, *self.fractions}, self.fractions)
         left_out.report()
+        for (source, note), number in notes.items():
+            log.warning("%s: %d %s", source, number, note)
         return frozenset(there)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from lmlab.data.found import Fault, Found
 from lmlab.examples import Answer, Question
 from lmlab.types import Mistake
 
-log = logging.getLogger(__name__)
+MOVED = "of the answers did not stand where they should and were found elsewhere in their context"
+LOST = "of the answers stand nowhere in their context and count in evaluation alone"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,6 @@ class QuestionFile:
 
     def examples(self, *, skip: bool) -> Iterator[Found[Question]]:
         seen: set[str] = set()
-        moved = lost = 0
         for place, group, context, row in _rows(self.path, _content(self.path, self.encoding, skip=skip)):
             try:
                 question = self._question(context, row)
@@ -46,18 +45,7 @@ class QuestionFile:
             except Fault as fault:
                 yield Found(self.path, place, fault, group)
                 continue
-            for written, answer in zip(row.get("answers") or (), question.answers):
-                moved += answer.start is not None and answer.start != written["answer_start"]
-                lost += answer.start is None
-            yield Found(self.path, place, question, group)
-        if moved or lost:
-            log.warning(
-                "%s: of the answers %d did not stand where they should and were found elsewhere in their context, %d stand "
-                "nowhere in it and count in evaluation alone",
-                self.path,
-                moved,
-                lost,
-            )
+            yield Found(self.path, place, question, group, _notes(row["answers"], question.answers))
 
     def _question(self, context: str, row: Mapping[str, Any]) -> Question:
         answers = row.get("answers")
@@ -83,6 +71,12 @@ class QuestionFile:
             raise Fault(what, "correct it, or set data.on_error=repair to search for it")
         places = [match.start() for match in re.finditer(re.escape(text), context)]
         return Answer(text, min(places, key=lambda place: abs(place - start), default=None))
+
+
+def _notes(written: Sequence[Mapping[str, Any]], answers: Sequence[Answer]) -> tuple[str, ...]:
+    """What was put right, an answer at a time."""
+    starts = [(one["answer_start"], answer.start) for one, answer in zip(written, answers)]
+    return tuple(LOST if found is None else MOVED for wrong, found in starts if found != wrong)
 
 
 def _content(path: Path, encoding: str, *, skip: bool) -> Any:

@@ -6,13 +6,13 @@ Prompts of different lengths stand at the right of their rows, padding before th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lmlab.types import Extras, Memory, Mistake, SequenceModel, State
+from lmlab.predictions import asked, predicted
+from lmlab.types import Memory, Mistake, SequenceModel, State
 
 Head = Callable[[Tensor], Tensor]
 """States [batch, time, dim] -> logits [batch, time, vocab]."""
@@ -63,12 +63,14 @@ class Feed:
     def logits(self) -> Float[Tensor, "batch vocab"]:
         """Of what follows the last token of each text; each token is read once."""
         if self.state is None or self.size == self.context_size:
-            output = self.model(*self._opening(), memory=self.memory)
+            output = self.model(*self._opening(), memory=self.memory, **asked(self.head))
         else:
-            output = self.model(self.buffer[:, self.end - 1 : self.end], memory=self.memory, state=self.state)
+            newest = self.buffer[:, self.end - 1 : self.end]
+            output = self.model(newest, memory=self.memory, state=self.state, **asked(self.head))
             self.size += 1
         self.state = output.state
-        return self.head(output.states[:, -1:])[:, 0]
+        source = None if self.memory is None else self.memory.source
+        return predicted(self.head, output, source, last=True)[:, 0]
 
     def append(self, tokens: Int[Tensor, " batch"]) -> None:
         """One more token for each text."""
@@ -81,7 +83,8 @@ class Feed:
         if self.memory is not None:
             state = select(self.memory.state, rows)
             states, document = select(self.memory.states, rows), select(self.memory.document, rows)
-            self.memory = replace(self.memory, states=states, document=document, state=state, extras=Extras())
+            source = select(self.memory.source, rows)
+            self.memory = Memory(states, document, state, source=source)
 
     def reorder(self, rows: Int[Tensor, " batch"]) -> None:
         """The same where each new row has the memory of the old one in its place."""

@@ -93,10 +93,11 @@ class Seq2Seq(nn.Module):
                 "a decoder that starts from the encoder's state takes one source in a row, and this row holds several; "
                 "set model/start=null, or do not pack the batch"
             )
+        ids = None if source.is_floating_point() else source
         if self.reverse_source:
             source, document = source.flip(1), None if document is None else document.flip(1)
         output = self.encoder(source, document, with_attention=with_attention)
-        memory = Memory(output.states, document, output.state if self.start is not None else None, output.extras)
+        memory = Memory(output.states, document, output.state if self.start is not None else None, output.extras, ids)
         if not self.reverse_source:
             return memory
         return replace(memory, states=memory.states.flip(1), document=None if document is None else document.flip(1))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from lmlab.examples import SourceTarget
+from lmlab.predictions import asked, predicted
 from lmlab.task.language_modeling import losses, summed_loss
 from lmlab.task.task import Plan, Task
 from lmlab.types import IGNORE, Batch, FurtherLosses, Output, SequenceModel
@@ -41,11 +42,12 @@ class SequenceToSequence(Task):
     def forward(self, batch: Batch) -> tuple[Tensor, Output]:
         """Logits [batch, time, vocab] and what the model returned."""
         if batch.source is None:
-            output = self.model(batch.inputs, batch.document)
+            output = self.model(batch.inputs, batch.document, **asked(self.head))
         else:
             model: Any = self.model
-            output = model.of_pair(batch.source, batch.inputs, batch.source_document, batch.document)
-        return self.head(output.states), output
+            documents = (batch.source_document, batch.document)
+            output = model.of_pair(batch.source, batch.inputs, *documents, **asked(self.head))
+        return predicted(self.head, output, batch.source), output
 
     def objective(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         logits, output = self(batch)

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
 from lmlab.tokenizer.chunks import BLANK, CUT, chunks
 from lmlab.tokenizer.word_reader import WordReader
-from lmlab.types import EOS, UNK, Mistake
+from lmlab.types import EOS, MASK, UNK, Mistake
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 """As Hugging Face calls them."""
+
+MASKS = (MASK, "[MASK]")
+"""What stands for a hidden token in lmlab and RoBERTa, and in BERT."""
 
 
 class Trained:
@@ -61,6 +64,28 @@ class Trained:
         """The token as the vocabulary spells it."""
         return str(self._tokenizer.id_to_token(index))
 
+    @property
+    def special(self) -> frozenset[int]:
+        """Ids that stand for no text: `<eos>`, `<unk>`, and others that the tokenizer says to be such."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        known = {index for index, token in added.items() if token.special} | {self.eos, self.unk}
+        return frozenset(index for index in known if index is not None)
+
+    @property
+    def mask(self) -> int | None:
+        """What stands for a hidden token, where there is one."""
+        return next((index for index in sorted(self.special) if self.token(index) in MASKS), None)
+
+    def with_special(self, tokens: Sequence[str]) -> Trained:
+        """The same with more tokens at the end, to which no text is encoded."""
+        content = Tokenizer.from_str(self._tokenizer.to_str())
+        content.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in tokens])
+        return Trained(tokenizer=content, end=self._end, reader=self._reader)
+
+    def to_json(self) -> str:
+        """As Hugging Face's library has it."""
+        return str(self._tokenizer.to_str())
+
     def save(self, path: str) -> None:
         self._tokenizer.save(str(path))
         if self._end is not None:
@@ -80,6 +105,7 @@ class Trained:
             "tokenizer_class": "PreTrainedTokenizerFast",
             "eos_token": self._end or EOS,
             "clean_up_tokenization_spaces": False,
+            **({} if self.mask is None else {"mask_token": self.token(self.mask)}),
         }
         return {TOKENIZER: self._tokenizer.to_str(pretty=True), TOKENIZER_CONFIG: json.dumps(about, indent=2) + "\n"}
 

@@ -17,9 +17,12 @@ from torchmetrics import Metric
 from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
+from lmlab.task.denoising import Denoising
 from lmlab.task.dialogue import Dialogue
 from lmlab.task.language_modeling import LanguageModeling
+from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 from lmlab.task.sequence_to_sequence import SequenceToSequence
+from lmlab.task.speech_recognition import SpeechRecognition
 from lmlab.task.tagging import Tagging
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
@@ -133,18 +136,24 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
     from lmlab.command.kind.conversations import Conversations
+    from lmlab.command.kind.denoised import Denoised
     from lmlab.command.kind.labelled import Labelled
+    from lmlab.command.kind.masked import Masked
     from lmlab.command.kind.source_target import SourceTarget
+    from lmlab.command.kind.speech import Speech
     from lmlab.command.kind.tagged import Tagged
     from lmlab.command.kind.tokens import Tokens
     from lmlab.command.kind.words import Words
 
     kinds: dict[type, type[Kind]] = {
         LanguageModeling: Tokens,
+        MaskedLanguageModeling: Masked,
+        Denoising: Denoised,
         WordEmbedding: Words,
         Classification: Labelled,
         Dialogue: Conversations,
         SequenceToSequence: SourceTarget,
+        SpeechRecognition: Speech,
         Tagging: Tagged,
     }
     task = configuration.class_of(config, "task")

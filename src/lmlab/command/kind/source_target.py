@@ -23,6 +23,7 @@ from lmlab.decoding.decode import decode
 from lmlab.examples import SourceTarget as Example
 from lmlab.metric.text_scores import figures
 from lmlab.metric.written import scored, signatures
+from lmlab.predictions import asked, predicted
 from lmlab.strategy.sharded import Sharded
 from lmlab.types import Batch, Mistake, Split
 
@@ -105,8 +106,12 @@ class SourceTarget(Rows):
         source = None if batch.source is None else batch.source.to("meta")
 
         def loss() -> torch.Tensor:
-            output = model(inputs) if source is None else model.of_pair(source, inputs)
-            return nn.functional.cross_entropy(head(output.states).flatten(0, 1).float(), targets.flatten())
+            if source is None:
+                output = model(inputs, **asked(head))
+            else:
+                output = model.of_pair(source, inputs, **asked(head))
+            logits = predicted(head, output, source).flatten(0, 1).float()
+            return nn.functional.cross_entropy(logits, targets.flatten())
 
         return loss, int(length.max())
 

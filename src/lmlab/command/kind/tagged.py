@@ -21,7 +21,7 @@ from lmlab.examples import Known
 from lmlab.metric.tag_scores import TagScores
 from lmlab.run import json_file
 from lmlab.task.tagging import Tagging
-from lmlab.types import SPLITS, Mistake
+from lmlab.types import SPLITS, Mistake, Split
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
@@ -154,7 +154,7 @@ def _sentences(config: DictConfig, text: str) -> list[tuple[str, ...]]:
 
 def _shown(experiment: Experiment, num: int) -> list[Any]:
     """Sentences from the whole of the held-out split; short ones only where there are no others."""
-    split = "test" if len(experiment.arrays.test) else "val"
+    split: Split = "test" if len(experiment.arrays.test) else "val"
     rows = getattr(experiment.arrays, split)
     long = np.flatnonzero(rows.counts() >= FEWEST_WORDS)
     choice = long if len(long) else np.arange(len(rows))

@@ -34,7 +34,7 @@ LARGEST_FOR_BASELINES = 2**26
 class Tokens:
     """See Kind."""
 
-    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "vocab_size", "batch": "seq_len"})
+    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "vocab_size", "batch": "eos"})
     shows_prompt = True
 
     def arrays(self, experiment: Experiment) -> TokenArrays:
@@ -87,7 +87,7 @@ class Tokens:
         from lmlab.command.continuation import continuations
 
         return continuations(
-            _unsharded(experiment, task),
+            unsharded(experiment, task),
             experiment.arrays.tokenizer,
             prompt,
             num=num,
@@ -138,7 +138,7 @@ class Tokens:
         """Nothing else."""
 
 
-def _unsharded(experiment: Experiment, task: Any) -> Any:
+def unsharded(experiment: Experiment, task: Any) -> Any:
     """Model and head as one process can run them: of weights in pieces a copy, which all ranks make together."""
     strategy = task.trainer.strategy
     if not isinstance(strategy, Sharded):

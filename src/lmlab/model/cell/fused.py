@@ -43,5 +43,5 @@ def zeros(inputs: Float[Tensor, "batch time input_dim"], *, dim: int, parts: int
 
 
 def rounds_at_every_step(inputs: Float[Tensor, "batch time input_dim"]) -> bool:
-    """Whether the kernels of Gru and Rnn would do so with their weights: they are loops on a CPU, and fused on a GPU."""
+    """Whether the kernels of Gru and Rnn round their weights so: under autocast on a CPU, where they are loops."""
     return inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")

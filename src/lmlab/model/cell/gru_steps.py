@@ -5,8 +5,9 @@
     n_t = tanh(driven_t + r_t * m_t)
     h_t = n_t + z_t * (h_(t-1) - n_t)
 
-U is rounded to autocast's type once in each direction, and its gradient is one product over all steps; torch's kernel for
-a CPU rounds both at every step where Lightning has switched autocast's cache off. No second derivatives.
+U is rounded to autocast's type once in each direction, and its gradient is one product over all steps in its own type;
+torch's kernel for a CPU rounds both at every step where autocast keeps no casts, as Lightning sets it. Left out: second
+derivatives.
 """
 
 from typing import Any

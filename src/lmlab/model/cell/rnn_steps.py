@@ -1,7 +1,8 @@
 """The loop over time of a simple recurrent network, its gradients by hand: h_t = f(driven_t + U h_(t-1) + b).
 
-U is rounded to autocast's type once in each direction, and its gradient is one product over all steps; torch's kernel for
-a CPU rounds both at every step where Lightning has switched autocast's cache off. No second derivatives.
+U is rounded to autocast's type once in each direction, and its gradient is one product over all steps in its own type;
+torch's kernel for a CPU rounds both at every step where autocast keeps no casts, as Lightning sets it. Left out: second
+derivatives.
 """
 
 from typing import Any

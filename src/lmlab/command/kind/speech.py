@@ -1,0 +1,203 @@
+"""Experiments on recordings and what is said in them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from torch import nn
+from torchmetrics import Metric
+
+from lmlab import config as configuration
+from lmlab.command.kind.kind import plan_of
+from lmlab.command.kind.rows import SHOWN, Rows
+from lmlab.command.transcripts import features_of_file, transcribed, transcripts
+from lmlab.data.cache import cache_folder
+from lmlab.examples import Heard, Utterances
+from lmlab.metric.transcripts import Transcripts
+from lmlab.model.listener import Listener
+from lmlab.run import json_file
+from lmlab.task.speech_recognition import SpeechRecognition
+from lmlab.tokenizer.speech_arrays import SpeechArrays, speech_arrays
+from lmlab.types import SPLITS, Mistake
+
+if TYPE_CHECKING:
+    from lmlab.command.experiment import Experiment
+    from lmlab.command.load import Loaded
+    from lmlab.run.folder import RunFolder
+    from lmlab.tokenizer.trained import Trained
+
+log = logging.getLogger(__name__)
+
+FEATURES = "features.json"
+"""In the run's folder."""
+
+
+class Speech(Rows):
+    """See Kind."""
+
+    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "num_symbols", "batch": "augment"})
+
+    def arrays(self, experiment: Experiment) -> SpeechArrays:  # type: ignore[override]
+        config = experiment.config
+        trainer, features = configuration.build(config, "tokenizer"), configuration.build(config, "features")
+        return speech_arrays(experiment.source, trainer, features, cache_folder(config.cache_dir))
+
+    def vocabulary(self, experiment: Experiment) -> Heard:
+        arrays = experiment.arrays
+        return Heard(
+            int(arrays.tokenizer.vocab_size), tuple(arrays.train.mean.tolist()), tuple(arrays.train.scale.tolist())
+        )
+
+    def batching(self, experiment: Experiment) -> Any:
+        return configuration.build(experiment.config, "batch")(seed=experiment.config.seed)
+
+    def model(self, config: DictConfig, vocabulary: int | Heard) -> tuple[Any, Any]:
+        heard = Heard(vocabulary, (0.0,) * 40, (1.0,) * 40) if isinstance(vocabulary, int) else vocabulary
+        encoder = configuration.build(config, "model")(vocab_size=1, causal=SpeechRecognition.causal)
+        frontend = configuration.build(config, "frontend")
+        model = Listener(frontend=frontend, encoder=encoder, num_features=heard.num_features)
+        return model, configuration.build(config, "head")(dim=model.dim, num_symbols=heard.vocab_size + 1)
+
+    def task(self, experiment: Experiment, model: Any, head: Any, optimizer: Callable[[nn.Module], Any]) -> Any:
+        return configuration.build(experiment.config, "task")(
+            model=model,
+            head=head,
+            metric=self.metric(experiment),
+            plan=plan_of(experiment, optimizer),
+            decode=configuration.build(experiment.config, "decoding"),
+        )
+
+    def metric(self, experiment: Experiment) -> Callable[[str], Metric]:
+        return lambda split: Transcripts(spell=experiment.arrays.tokenizer.decode)
+
+    def refuse(self, experiment: Experiment, task: Any) -> None:
+        from lmlab.command.backends import refuse
+        from lmlab.command.rehearse import check_strategy
+
+        self.check(experiment)
+        check_strategy(experiment, task)
+        experiment.batching.train(experiment.arrays.train)[0, 0]
+        self.longest_loss(experiment, [task.model, task.head], rows=1)[0]()
+        refuse(experiment, task.model.encoder, length=_longest(experiment) // task.model.frontend.factor + 1)
+
+    def check(self, experiment: Experiment) -> None:
+        super().check(experiment)
+        config = experiment.config
+        block = config.model.get("embedding") or {}
+        if block.get("init_from") is not None or block.get("freeze"):
+            raise Mistake(
+                "model.embedding is of words, and this task reads recordings; leave model.embedding.init_from and "
+                "model.embedding.freeze out"
+            )
+        rows, factor = experiment.arrays.train, int(config.frontend.factor)
+        if (_states_needed(rows) > -(-rows.lengths() // factor)).all():
+            raise Mistake(
+                f"every transcript of the training split has more tokens than its recording has states; set frontend.factor"
+                f"={max(1, factor // 2)}"
+            )
+
+    def measured(self, experiment: Experiment) -> list[str]:
+        metric = self.metric(experiment)("val")
+        metric.update(torch.zeros(1), [[]], [[]])
+        return [f"val/{name}" for name in metric.compute()]
+
+    def announce(self, experiment: Experiment) -> None:
+        from lmlab.command.backends import calls, lines
+        from lmlab.command.size import on_meta
+
+        arrays, seq_len = experiment.arrays, experiment.batching.seq_len
+        factor = int(experiment.config.frontend.factor)
+        seconds = arrays.meta["splits"]["train"]["frames"] * float(experiment.config.features.hop) / 1000
+        log.info("%s recordings, %.1f minutes", f"{len(arrays.train):,}", seconds / 60)
+        if num_long := int((arrays.train.lengths() > seq_len).sum()):
+            log.info("%s of them are longer than batch.seq_len=%s frames and left out", f"{num_long:,}", seq_len)
+        for split in SPLITS:
+            rows = getattr(arrays, split)
+            if num_short := int((_states_needed(rows) > -(-rows.lengths() // factor)).sum()):
+                log.warning(
+                    "%s: %s recordings have fewer states than tokens, and no path: they count as loss 0; set "
+                    "frontend.factor lower",
+                    split,
+                    f"{num_short:,}",
+                )
+        model: Any = on_meta(experiment.config, self.vocabulary(experiment))[0]
+        for line in lines(calls(experiment, model.encoder, length=_longest(experiment) // factor + 1)):
+            log.info("%s", line)
+
+    def draw(
+        self, experiment: Experiment, task: Any, prompt: str, num: int, length: int, temperature: float
+    ) -> list[str]:
+        """Held-out recordings: what was said, and what was heard; or what is heard in the file that the prompt names."""
+        batching: Any = experiment.batching
+        decode, spell = configuration.build(experiment.config, "decoding"), experiment.arrays.tokenizer.decode
+        if prompt:
+            features = configuration.build(experiment.config, "features")
+            found = features_of_file(Path(prompt), features, self.vocabulary(experiment))
+            return [f"{prompt}\n-> {transcripts(task, batching.of_features([found]), decode, spell)[0]}"]
+        rows: Utterances = getattr(experiment.arrays, "test" if len(experiment.arrays.test) else "val")
+        chosen = np.linspace(0, max(len(rows) - 1, 0), num=min(num, len(rows)), dtype=np.int64)
+        if not len(chosen):
+            return []
+        heard = transcripts(task, batching.batch(rows, chosen), decode, spell)
+        said = [spell(rows.ids_of(row).tolist()) for row in chosen.tolist()]
+        return [f"{one[:SHOWN]}\n-> {other[:SHOWN]}" for one, other in zip(said, heard, strict=True)]
+
+    def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
+        return transcribed(loaded, options)
+
+    def longest_loss(
+        self, experiment: Experiment, parts: list[Any], *, rows: int
+    ) -> tuple[Callable[[], torch.Tensor], int]:
+        """With a stand-in for the sum over paths, which has no matrix products."""
+        model, head = parts
+        longest = _longest(experiment)
+        features = torch.zeros(rows, longest, len(experiment.arrays.train.mean), device="meta")
+
+        def loss() -> torch.Tensor:
+            logits = head(model(features).states).float()
+            found: torch.Tensor = -logits.log_softmax(dim=-1).mean()
+            return found
+
+        return loss, longest
+
+    def compared(self, experiment: Experiment, train: list[Any], held_out: list[Any]) -> dict[str, Any]:
+        """The most frequent transcript; of recordings that can be classified logistic regression."""
+        from lmlab.analysis.speech_baselines import speech_baselines
+
+        arrays = experiment.arrays
+        texts = [[one.text for one in examples] for examples in (train, held_out)]
+        return speech_baselines(arrays.train, arrays.test if len(arrays.test) else arrays.val, *texts)
+
+    def begin(self, experiment: Experiment, run: RunFolder) -> None:
+        heard = self.vocabulary(experiment)
+        json_file.write(run.path / FEATURES, {"mean": list(heard.mean), "scale": list(heard.scale)})
+
+    def known(self, run: RunFolder, tokenizer: Trained) -> Heard:
+        found = json_file.read(run.path / FEATURES)
+        return Heard(tokenizer.vocab_size, tuple(found["mean"]), tuple(found["scale"]))
+
+
+def _longest(experiment: Experiment) -> int:
+    """Frames of the longest recording that the model reads."""
+    arrays, limit = experiment.arrays, experiment.batching.seq_len
+    lengths = arrays.train.lengths()
+    held_out = [int(getattr(arrays, split).lengths().max(initial=1)) for split in ("val", "test")]
+    return max(int(lengths[lengths <= limit].max(initial=1)), *held_out)
+
+
+def _states_needed(rows: Utterances) -> Any:
+    """Of each transcript: its tokens, and a blank between two that are alike, [example]."""
+    ids, ends = np.asarray(rows.ids), np.asarray(rows.id_ends)
+    is_repeat = np.zeros(len(ids) + 1, np.int64)
+    is_repeat[1:-1] = ids[1:] == ids[:-1] if len(ids) else []
+    starts = np.concatenate(([0], ends[:-1])) if len(ends) else ends
+    is_repeat[starts] = 0
+    counted = np.concatenate(([0], np.cumsum(is_repeat[:-1])))
+    return rows.id_lengths() + counted[ends] - counted[starts]
