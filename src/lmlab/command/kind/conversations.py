@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +79,7 @@ class Conversations(SourceTarget):
 
     def pairs(self, experiment: Experiment, split: Any) -> list[Pair]:
         """What was said before the last reply of each conversation, and that reply."""
-        learned = experiment.config.batch.learned
+        learned = list(experiment.config.batch.learned)
         return [_last(conversation, learned) for conversation in experiment.source.read(split)]
 
     def told(self, texts: list[str]) -> tuple[str, str]:
@@ -104,8 +104,9 @@ class Conversations(SourceTarget):
         from lmlab.analysis.reply_baselines import reply_baselines, unigram
 
         config, arrays = experiment.config, experiment.arrays
-        known = [pair for one in train for pair in _replies(one, config.batch.learned)]
-        asked = [_replies(one, config.batch.learned)[-1] for one in held_out]
+        learned = list(config.batch.learned)
+        known = [pair for one in train for pair in _replies(one, learned)]
+        asked = [_replies(one, learned)[-1] for one in held_out]
         texts, references = reply_baselines(known, asked), [one.targets for one in asked]
         found = {name: scored(config.metric.scores, own, references) for name, own in texts.items()}
         split: Split = "test" if len(arrays.test) else "val"
@@ -128,14 +129,14 @@ def _replying(config: DictConfig, tokenizer: Trained, prompts: list[str], *, roo
     return found
 
 
-def _last(conversation: Conversation, learned: list[str]) -> Pair:
+def _last(conversation: Conversation, learned: Sequence[str]) -> Pair:
     """All that was said before the last reply, with its headers, and the reply."""
     place = max(place for place, turn in enumerate(conversation.turns) if turn.role in learned)
     before = "\n".join(turn.header + turn.text for turn in conversation.turns[:place])
     return Pair(before, (conversation.turns[place].text,))
 
 
-def _replies(conversation: Conversation, learned: list[str]) -> list[Pair]:
+def _replies(conversation: Conversation, learned: Sequence[str]) -> list[Pair]:
     """Each reply and what was said just before it."""
     turns = conversation.turns
     return [
