@@ -95,6 +95,17 @@ def test_what_does_not_fit_is_refused_before_a_run_is_made(tmp_path, words, said
     assert not [*tmp_path.glob("*/*")]
 
 
+@pytest.mark.parametrize(
+    "model",
+    ["seq2seq", "bahdanau2015", "luong2015", "sutskever2014", "transformer_base", "t5_small", "transformer", "mamba2"],
+)
+def test_every_model_that_writes_is_taken(model, capsys):
+    """With or without an encoder; shapes alone."""
+    kept = [word for word in SMALL if not word.startswith("model.")]
+    assert cli.run(["check", *kept, f"model={model}", "model.dim=64"]) == 0, capsys.readouterr().err
+    assert "overlap           0 of 20 examples" in capsys.readouterr().out
+
+
 def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
     chosen = [*SMALL, f"project={torture.PROJECT}", "trainer.log_every=1"]
     reference, one = (torture.Trial(tmp_path / name, chosen) for name in ("reference", "killed"))

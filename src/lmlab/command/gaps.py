@@ -26,7 +26,7 @@ def filled_gaps(task: Any, tokenizer: Trained, text: str) -> list[str]:
     for mark, part in zip(marks, parts[1:]):
         source += [mark, *tokenizer.encode(part)]
     found = written(task, tokenizer, torch.tensor([source]), num_gaps=len(parts) - 1)[0]
-    return [tokenizer.decode(ids).strip() for ids in found]
+    return [" ".join(tokenizer.decode(ids).split()) for ids in found]
 
 
 def written(task: Any, tokenizer: Trained, source: Tensor, *, num_gaps: int) -> list[list[list[int]]]:

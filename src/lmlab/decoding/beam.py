@@ -99,7 +99,8 @@ class Ranking:
         self.best: list[Hypothesis] = []
 
     def score(self, log_prob: float, length: int) -> float:
-        return float(log_prob / ((5 + length) / 6) ** self.length_penalty)
+        penalty: float = ((5 + length) / 6) ** self.length_penalty
+        return log_prob / penalty
 
     def add(self, candidate: Candidate, texts: Int[Tensor, "text time"], length: int, eos: int | None) -> None:
         """Of equals the first that was found stands first."""

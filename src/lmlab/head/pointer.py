@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lmlab.examples import SourceTarget
 from lmlab.head.next_token import NextToken
 
 
@@ -18,6 +19,7 @@ class Pointer(nn.Module):
         copy_bias: of the argument of g, at first: above 0 it writes rather than copies.
     """
 
+    example = SourceTarget
     copies = True
 
     def __init__(

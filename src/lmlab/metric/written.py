@@ -8,6 +8,7 @@ from typing import Any
 
 import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
+from rouge_score.tokenizers import DefaultTokenizer
 
 References = Sequence[Sequence[str]]
 """Of each text its references, at least one."""
@@ -50,8 +51,9 @@ def rouge(texts: Sequence[str], references: References) -> dict[str, float]:
     As Google's rouge_score counts with its stemmer (Lin 2004); of Chinese each character is a word.
     """
     names = ("rouge1", "rouge2", "rougeL")
-    tokenizer = _Characters() if is_chinese([one[0] for one in references]) else None
-    scorer: Any = RougeScorer(names, use_stemmer=True, tokenizer=tokenizer)
+    is_by_character = is_chinese([one[0] for one in references])
+    tokenizer: Any = _Characters() if is_by_character else DefaultTokenizer(use_stemmer=True)
+    scorer: Any = RougeScorer(names, tokenizer=tokenizer)
     best = [
         [max(found[name].fmeasure for found in (scorer.score(reference, text) for reference in own)) for name in names]
         for text, own in zip(texts, references)

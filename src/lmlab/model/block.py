@@ -41,7 +41,9 @@ class Block(nn.Module):
         mask: Mask,
         cache: tuple[Tensor, ...] | None,
         scene: "Scene",
+        read: tuple[Tensor, ...] | None = None,
     ) -> "Step":
+        """With `read`, what an earlier call made of the memory, its keys and values are not made again."""
         inputs = self.attention_branch.enter(states)
         update, cache, weights = self.attention(
             inputs, inputs, mask, cache, rotate=scene.rotate, with_weights=scene.with_weights
@@ -49,8 +51,9 @@ class Block(nn.Module):
         states = self.attention_branch.leave(states, update)
         cross_weights = None
         if self.cross_attention is not None and scene.memory is not None:
-            update, _, cross_weights = self.cross_attention(
-                self.cross_branch.enter(states), scene.memory, scene.memory_mask, with_weights=scene.with_weights
+            inputs, unread = self.cross_branch.enter(states), scene.memory[:, :0] if read else scene.memory
+            update, read, cross_weights = self.cross_attention(
+                inputs, unread, scene.memory_mask, read or None, with_weights=scene.with_weights
             )
             states = self.cross_branch.leave(states, update)
         inputs, losses = self.feedforward_branch.enter(states), {}
@@ -58,7 +61,7 @@ class Block(nn.Module):
             update, losses = self.feedforward(inputs, scene.is_real)
         else:
             update = self.feedforward(inputs)
-        return Step(self.feedforward_branch.leave(states, update), cache, weights, cross_weights, losses)
+        return Step(self.feedforward_branch.leave(states, update), cache, read, weights, cross_weights, losses)
 
 
 class Scene(NamedTuple):
@@ -77,6 +80,8 @@ class Step(NamedTuple):
 
     states: Tensor
     cache: tuple[Tensor, ...]
+    read: tuple[Tensor, ...] | None
+    """What the attention to a memory has made of it."""
     weights: Tensor | None
     cross_weights: Tensor | None
     losses: dict[str, Tensor]

@@ -88,7 +88,7 @@ class Seq2Seq(nn.Module):
         *,
         with_attention: bool = False,
     ) -> Memory:
-        if self.start is not None and document is not None and bool((document > 1).any()):
+        if self.start is not None and document is not None and not document.is_meta and bool((document > 1).any()):
             raise Mistake(
                 "a decoder that starts from the encoder's state takes one source in a row, and this row holds several; "
                 "set model/start=null, or do not pack the batch"

@@ -98,7 +98,8 @@ class Transformer(nn.Module):
     ) -> Output:
         assert (memory is None) == (self.memory_dim is None), "memory goes with a model built with memory_dim"
         assert state is None or self.causal, "an encoder sees its whole input at once"
-        caches, seen = ([None] * len(self.kinds), ()) if state is None else state
+        nothing = [None] * len(self.kinds)
+        caches, seen, *read = (nothing, ()) if state is None else state
         line = self._timeline(inputs, document, caches, seen)
         scene = Scene(
             rotate=self.position.rotation(line.query),
@@ -111,11 +112,15 @@ class Transformer(nn.Module):
         embedded = self.position.embed(self._embed(inputs), line.query)
         states = self.dropout(self.embedding_norm(embedded))
         steps = []
-        for block, kind, cache in zip(self.blocks, self.kinds, caches, strict=True):
-            steps.append(block(states, masks[kind], cache, scene))
+        for block, kind, cache, made in zip(self.blocks, self.kinds, caches, read[0] if read else nothing, strict=True):
+            steps.append(block(states, masks[kind], cache, scene, made))
             states = steps[-1].states
-        carried_on = (tuple(step.cache for step in steps), line.seen) if self.causal else None
-        return Output(self.norm(states), carried_on, _extras(steps))
+        return Output(self.norm(states), self._state(steps, line) if self.causal else None, _extras(steps))
+
+    def _state(self, steps: list[Step], line: Timeline) -> State:
+        """Each layer's, what is known of the places, and where there is a memory what each layer has made of it."""
+        caches, read = tuple(step.cache for step in steps), tuple(step.read for step in steps)
+        return (caches, line.seen) if self.memory_dim is None else (caches, line.seen, read)
 
     def _timeline(
         self,

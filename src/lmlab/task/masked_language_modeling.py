@@ -84,7 +84,7 @@ class MaskedLanguageModeling(Task):
         if document is not None:
             is_asked &= document > 0
         parts = torch.split(torch.nonzero(is_asked)[:, 0], TOGETHER)
-        found = [self._scored_at(text, document, places) for places in parts]
+        found = [self._scored_at(text, document, places) for places in parts if len(places)]
         if not found:
             return text.new_zeros(0, dtype=torch.float), text.new_zeros(0, dtype=torch.bool)
         nll, is_right = zip(*found)

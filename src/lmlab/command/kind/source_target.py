@@ -106,10 +106,7 @@ class SourceTarget(Rows):
         source = None if batch.source is None else batch.source.to("meta")
 
         def loss() -> torch.Tensor:
-            if source is None:
-                output = model(inputs, **asked(head))
-            else:
-                output = model.of_pair(source, inputs, **asked(head))
+            output = model(inputs, **asked(head)) if source is None else model.of_pair(source, inputs, **asked(head))
             logits = predicted(head, output, source).flatten(0, 1).float()
             return nn.functional.cross_entropy(logits, targets.flatten())
 

@@ -118,6 +118,8 @@ def extend(
     """Keys and values behind those of the calls before."""
     if state is None:
         return keys, values
+    if keys.shape[2] == 0:  # a memory that has been read
+        return state[0], state[1]
     return torch.cat((state[0], keys), dim=2), torch.cat((state[1], values), dim=2)
 
 
