@@ -93,6 +93,33 @@ class Question:
         return ()
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What one side of a conversation says."""
+
+    role: str
+    header: str
+    """What tells a model whose words follow, such as `user: `."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What several say in turn."""
+
+    turns: tuple[Turn, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Header and text of each turn."""
+        return tuple(text for turn in self.turns for text in (turn.header, turn.text))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The role of each turn."""
+        return tuple(turn.role for turn in self.turns)
+
+
 @no_type_check
 @dataclass(frozen=True)
 class Speech:

@@ -23,8 +23,8 @@ def written_baselines(train: Sequence[SourceTarget], held_out: Sequence[SourceTa
     """
     sources = [one.source for one in held_out]
     found = {"source": sources, "first sentence": [lead(text) for text in sources]}
-    if sum(len(one.source) for one in train) <= LARGEST and train:
-        found["nearest training source"] = _nearest(train, sources)
+    if can_look_up(train):
+        found["nearest training source"] = nearest(train, sources)
     return found
 
 
@@ -34,7 +34,13 @@ def lead(text: str) -> str:
     return parts[0] or text
 
 
-def _nearest(train: Sequence[SourceTarget], sources: Sequence[str]) -> list[str]:
+def can_look_up(train: Sequence[SourceTarget]) -> bool:
+    """Whether there is something to look up, and not too much."""
+    return 0 < sum(len(one.source) for one in train) <= LARGEST
+
+
+def nearest(train: Sequence[SourceTarget], sources: Sequence[str]) -> list[str]:
+    """The first target of the training source that is most like each source."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     known = [one.source for one in train]

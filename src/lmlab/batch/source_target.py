@@ -108,8 +108,11 @@ class SourceTarget(RowBatches):
 
 
 def prompts(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """What each row's decoder has read before its first target: ids and document [batch, time], padded on the left."""
-    ends = (batch.targets != IGNORE).int().argmax(dim=1) + 1
+    """What each row's decoder has read before its last targets in a row: ids and document [batch, time], padded on the left."""
+    is_target = batch.targets != IGNORE
+    place = torch.arange(1, is_target.shape[1] + 1, device=is_target.device)
+    last = (is_target * place).max(dim=1, keepdim=True).values
+    ends = ((~is_target & (place < last)) * place).max(dim=1).values + 1
     longest = int(ends.max())
     places = torch.arange(longest, device=ends.device) - (longest - ends)[:, None]
     is_real = places >= 0

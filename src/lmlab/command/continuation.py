@@ -15,9 +15,10 @@ from lmlab.decoding.sample import chooser
 from lmlab.types import Tokenizer
 
 
-def streamed(task: Any, tokenizer: Tokenizer, prompt: str, options: Options, context: int) -> Iterator[str]:
+def streamed(
+    task: Any, tokenizer: Tokenizer, ids: Int[Tensor, "1 time"], options: Options, context: int
+) -> Iterator[str]:
     """The continuation, piece by piece; a character whose bytes are several tokens comes when it is whole."""
-    ids = opening(task, tokenizer, prompt)
     written = ids[0].tolist()[1:]
     said = tokenizer.decode(written)
     tokens = stream(
@@ -40,9 +41,10 @@ def streamed(task: Any, tokenizer: Tokenizer, prompt: str, options: Options, con
             said = text
 
 
-def best(task: Any, tokenizer: Tokenizer, prompt: str, options: Options, num: int, context: int) -> list[str]:
+def best(
+    task: Any, tokenizer: Tokenizer, ids: Int[Tensor, "1 time"], options: Options, num: int, context: int
+) -> list[str]:
     """The best continuations that a beam search finds, at most `num` of them."""
-    ids = opening(task, tokenizer, prompt)
     (found,) = search(
         task.model,
         task.head,

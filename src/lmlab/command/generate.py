@@ -1,4 +1,4 @@
-"""lmlab generate: continue a prompt with a trained run."""
+"""lmlab generate: continue a prompt with a trained run, or reply to it."""
 
 import sys
 from dataclasses import fields, replace
@@ -24,25 +24,26 @@ def main(arguments: list[str]) -> int:
     options = configuration.compose(overrides, config_name="generate", verb="generate")
     values.check_types(options, OPTIONS)
     from lmlab.command.continuation import best, streamed
-    from lmlab.command.kind.kind import kind_of
-    from lmlab.command.kind.tokens import Tokens
+    from lmlab.command.kind.kind import Continues, kind_of
     from lmlab.command.load import load_run
 
     decoding = decoding_of(options)
     loaded = load_run(name, options.checkpoint)
-    if not isinstance(kind_of(loaded.config), Tokens):
+    kind = kind_of(loaded.config)
+    if not isinstance(kind, Continues):
         raise Mistake(
-            f"{loaded.run.path} writes no text: it was not trained with task=language_modeling; "
-            "lmlab predict gives labels, lmlab neighbors words"
+            f"{loaded.run.path} writes no text: it was not trained with task=language_modeling or task=dialogue; "
+            "lmlab predict gives labels and targets, lmlab neighbors words"
         )
-    work = (loaded.task, loaded.tokenizer, options.prompt)
+    work = (loaded.task, loaded.tokenizer, kind.opening(loaded, options.prompt, decoding.max_tokens))
+    before = options.prompt if kind.shows_prompt else ""
     if decoding.num_beams > 1:
         for text in best(*work, decoding, options.num, loaded.context):
-            sys.stdout.write(f"{options.prompt}{text}\n")
+            sys.stdout.write(f"{before}{text if kind.shows_prompt else text.strip()}\n")
         return 0
     for number in range(options.num):
         pieces = streamed(*work, replace(decoding, seed=options.seed + number), loaded.context)
-        sys.stdout.write(options.prompt)
+        sys.stdout.write(before)
         for piece in pieces if options.stream is not False else ["".join(pieces)]:
             sys.stdout.write(piece)
             sys.stdout.flush()

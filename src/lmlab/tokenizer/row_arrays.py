@@ -35,7 +35,7 @@ class RowArrays:
     test: Rows
     tokenizer: Trained
     labels: tuple[str, ...]
-    """Of the training split, sorted."""
+    """Of the training split, and the roles that the source knows, sorted."""
     meta: dict[str, Any]
     """`splits`: per split tokens, bytes, words, characters, documents; `fingerprint` ..."""
     path: Path
@@ -70,7 +70,8 @@ def _rows(path: Path, split: Split) -> Rows:
 def _build(source: Source, trainer: Trainer, identity: dict[str, Any], folder: Path) -> None:
     tokenizer = trainer.train(TrainingTexts(source))
     tokenizer.save(str(folder / "tokenizer.json"))
-    labels = sorted({label for example in source.read("train") for label in example.labels})
+    found = {label for example in source.read("train") for label in example.labels}
+    labels = sorted(found.union(getattr(source, "roles", ())))
     numbers = {label: number for number, label in enumerate(labels)}
     splits = {split: _write(source, split, tokenizer, numbers, folder) for split in SPLITS}
     meta = {

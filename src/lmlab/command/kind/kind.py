@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import yaml
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
 from lmlab.task.denoising import Denoising
+from lmlab.task.dialogue import Dialogue
 from lmlab.task.language_modeling import LanguageModeling
 from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 from lmlab.task.question_answering import QuestionAnswering
@@ -109,6 +110,17 @@ class Answers(Protocol):
         """The lines that `lmlab predict` prints; options are those of conf/predict.yaml."""
 
 
+@runtime_checkable
+class Continues(Protocol):
+    """A kind whose models go on from a prompt."""
+
+    shows_prompt: bool
+    """Whether what they write is one text with the prompt."""
+
+    def opening(self, loaded: Loaded, prompt: str, room: int) -> Tensor:
+        """The ids that a model has read [1, time] before it writes at most `room` tokens."""
+
+
 def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Plan:
     """How a task with gradients is trained."""
     config = experiment.config
@@ -124,6 +136,7 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
+    from lmlab.command.kind.conversations import Conversations
     from lmlab.command.kind.denoised import Denoised
     from lmlab.command.kind.labelled import Labelled
     from lmlab.command.kind.masked import Masked
@@ -140,6 +153,7 @@ def kind_of(config: DictConfig) -> Kind:
         Denoising: Denoised,
         WordEmbedding: Words,
         Classification: Labelled,
+        Dialogue: Conversations,
         SequenceToSequence: SourceTarget,
         SpeechRecognition: Speech,
         Tagging: Tagged,

@@ -20,6 +20,7 @@ from lmlab.command.kind.kind import plan_of
 from lmlab.command.kind.rows import SHOWN, Rows
 from lmlab.command.lines import lines_of
 from lmlab.decoding.decode import decode
+from lmlab.examples import SourceTarget as Example
 from lmlab.metric.text_scores import figures
 from lmlab.metric.written import scored, signatures
 from lmlab.predictions import asked, predicted
@@ -74,7 +75,13 @@ class SourceTarget(Rows):
 
     def metric(self, experiment: Experiment) -> Callable[[str], Metric]:
         tokenizer, make = experiment.arrays.tokenizer, configuration.build(experiment.config, "metric")
-        return lambda split: make(references=lambda: references_of(experiment, split), decode=tokenizer.decode)
+        return lambda split: make(
+            references=lambda: [pair.targets for pair in self.pairs(experiment, split)], decode=tokenizer.decode
+        )
+
+    def pairs(self, experiment: Experiment, split: Any) -> list[Example]:
+        """What is shown for each example of a split, and what is then to be written."""
+        return list(experiment.source.read(split))
 
     def measured(self, experiment: Experiment) -> list[str]:
         return [f"val/{name}" for name in ("loss", "perplexity", *figures(experiment.config.metric.scores))]
@@ -125,7 +132,7 @@ class SourceTarget(Rows):
         tokenizer, made = experiment.arrays.tokenizer, experiment.batching
         batching: Any = made
         if prompt:
-            return [f"{prompt}\n-> {written(experiment.config, tokenizer, task, [prompt])[0]}"]
+            return [f"{prompt}\n-> {self.written(experiment.config, tokenizer, task, [prompt])[0]}"]
         split: Split = "test" if len(experiment.arrays.test) else "val"
         rows = getattr(experiment.arrays, split)
         chosen = np.linspace(0, max(len(rows) - 1, 0), num=min(num, len(rows)), dtype=np.int64)
@@ -136,8 +143,23 @@ class SourceTarget(Rows):
         texts = [[tokenizer.decode(ids.tolist()) for ids in rows.texts_of(row)] for row in chosen.tolist()]
         return [
             f"{_short(source)}\n-> {_short(tokenizer.decode(ids))}\n   {_short(target)}"
-            for (source, target, *_), ids in zip(texts, found)
+            for (source, target), ids in zip(map(self.told, texts), found)
         ]
+
+    def told(self, texts: list[str]) -> tuple[str, str]:
+        """Of an example's texts what is shown, and what is then to be written."""
+        return texts[0], texts[1]
+
+    def written(self, config: DictConfig, tokenizer: Trained, task: Any, sources: list[str]) -> list[str]:
+        """What is written for each of some texts."""
+        batch = self.of_sources(config, tokenizer, sources)
+        found = in_evaluation(task, lambda: writer_of(config, tokenizer)(task, batch))
+        return [tokenizer.decode(ids).strip() for ids in found]
+
+    def of_sources(self, config: DictConfig, tokenizer: Trained, sources: list[str]) -> Batch:
+        """Texts for which something is to be written."""
+        found: Batch = batching_of(config, tokenizer).of_sources([tokenizer.encode(text) for text in sources])
+        return found
 
     def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
         """What is written for the text; or for each line of the file, in its line."""
@@ -145,7 +167,7 @@ class SourceTarget(Rows):
             raise Mistake("second= is for pairs of texts, and this run was trained on single ones; leave it out")
         sources = [line[0] for line in lines_of(options.path)] if options.path else [options.text]
         for first in range(0, len(sources), TOGETHER):
-            found = written(loaded.config, loaded.tokenizer, loaded.task, sources[first : first + TOGETHER])
+            found = self.written(loaded.config, loaded.tokenizer, loaded.task, sources[first : first + TOGETHER])
             yield from (" ".join(text.split("\n")) if options.path else text for text in found)
 
     def baselines_name(self, experiment: Experiment) -> str | None:
@@ -164,7 +186,7 @@ class SourceTarget(Rows):
             texts = getattr(task.metrics[split], "last", {})
             if not texts:
                 continue
-            examples = list(experiment.source.read(split))
+            examples = self.pairs(experiment, split)
             lines = [
                 {"source": examples[place].source, "references": examples[place].targets, "written": texts[place]}
                 for place in sorted(texts)
@@ -197,13 +219,6 @@ def writer_of(config: DictConfig, tokenizer: Trained) -> Callable[[Any, Batch], 
     return write
 
 
-def written(config: DictConfig, tokenizer: Trained, task: Any, sources: list[str]) -> list[str]:
-    """What is written for each of some texts."""
-    batch = batching_of(config, tokenizer).of_sources([tokenizer.encode(text) for text in sources])
-    found = in_evaluation(task, lambda: writer_of(config, tokenizer)(task, batch))
-    return [tokenizer.decode(ids).strip() for ids in found]
-
-
 def in_evaluation(task: Any, call: Callable[[], Any]) -> Any:
     """A call in evaluation mode."""
     was_training = task.training
@@ -211,11 +226,6 @@ def in_evaluation(task: Any, call: Callable[[], Any]) -> Any:
     found = call()
     task.train(was_training)
     return found
-
-
-def references_of(experiment: Experiment, split: Any) -> list[tuple[str, ...]]:
-    """The targets of each example of a split."""
-    return [example.targets for example in experiment.source.read(split)]
 
 
 def _short(text: str) -> str:

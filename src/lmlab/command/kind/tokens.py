@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from omegaconf import DictConfig
-from torch import nn
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 from lmlab import config as configuration
@@ -23,6 +23,7 @@ from lmlab.tokenizer.arrays import TokenArrays, token_arrays
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
+    from lmlab.command.load import Loaded
     from lmlab.run.folder import RunFolder
     from lmlab.tokenizer.trained import Trained
 
@@ -34,6 +35,7 @@ class Tokens:
     """See Kind."""
 
     needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "vocab_size", "batch": "eos"})
+    shows_prompt = True
 
     def arrays(self, experiment: Experiment) -> TokenArrays:
         trainer = configuration.build(experiment.config, "tokenizer")
@@ -94,6 +96,12 @@ class Tokens:
             seed=experiment.config.seed,
             context_size=experiment.batching.seq_len,
         )
+
+    def opening(self, loaded: Loaded, prompt: str, room: int) -> Tensor:
+        """The prompt behind `<eos>`, as every document begins."""
+        from lmlab.command.continuation import opening
+
+        return opening(loaded.task, loaded.tokenizer, prompt)
 
     def cost(self, experiment: Experiment) -> Cost:
         from lmlab.command.size import cost
