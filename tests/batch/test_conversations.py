@@ -171,5 +171,7 @@ def test_a_prompt_leaves_room_for_the_reply():
 
 
 def test_headers_that_leave_no_room_are_refused():
-    with pytest.raises(Mistake, match=r"batch\.seq_len=5 has no room for two turns with headers of 1 tokens; set it to 6"):
+    with pytest.raises(
+        Mistake, match=r"batch\.seq_len=5 has no room for two turns with headers of 1 tokens; set it to 6"
+    ):
         made(seq_len=5).lengths(rows(CHAT))

@@ -26,7 +26,10 @@ def small(tmp_path_factory):
     path = tmp_path_factory.mktemp("chats") / "chats.jsonl"
     with path.open("w", encoding="utf-8") as file:
         for number in range(60):
-            turns = [("system", "Be kind.")] * (number % 3 == 0) + [("user", f"I am {number}."), ("assistant", "Hello!")]
+            turns = [("system", "Be kind.")] * (number % 3 == 0) + [
+                ("user", f"I am {number}."),
+                ("assistant", "Hello!"),
+            ]
             turns += [("user", "Who are you?"), ("assistant", f"I am {number + 1}.")] * (number % 2)
             messages = [{"role": role, "content": content} for role, content in turns]
             file.write(json.dumps({"messages": messages}) + "\n")

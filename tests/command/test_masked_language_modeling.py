@@ -101,7 +101,9 @@ def test_what_a_masked_model_cannot_do_is_said_in_a_sentence(run, words, said, c
 
 def test_a_classifier_begins_with_the_encoder(run, tmp_path, capsys):
     path = tmp_path / "texts.csv"
-    path.write_text("text,label\n" + "".join(f"the {'black' if n % 2 else 'white'} cat {n},{n % 2}\n" for n in range(60)))
+    path.write_text(
+        "text,label\n" + "".join(f"the {'black' if n % 2 else 'white'} cat {n},{n % 2}\n" for n in range(60))
+    )
     words = [
         "task=classification", "data=table", f"data.path={path}", "tokenizer=pretrained", f"tokenizer.path={run.path}",
         f"init_from={run.path}", "model=lstm", "model.dim=32", "model.num_layers=1", "logger=none",

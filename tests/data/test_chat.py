@@ -31,7 +31,9 @@ HELLO = line(message("system", "Be kind."), message("user", "你好\n"), message
 
 
 def many(number=60):
-    return [line(message("user", f"What is {one}?"), message("assistant", f"A number, {one}.")) for one in range(number)]
+    return [
+        line(message("user", f"What is {one}?"), message("assistant", f"A number, {one}.")) for one in range(number)
+    ]
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_validation_trains_where_train_is_missing(corpus: Path, caplog) -> None:
         ("Hello . __eou__", "line 1 has no reply: __eou__ does not stand between two utterances"),
         ("Hello .", "line 1 has no reply"),
         ("Hello . __eou__ __eou__ Hi . __eou__", "line 1 has an empty utterance"),
-        ("Hel\0lo . __eou__ Hi . __eou__", "line 1 holds a NUL byte"),
+        ("Hi\0 . __eou__ Hi . __eou__", "line 1 holds a NUL byte"),
     ],
 )
 def test_a_faulty_line_is_told_with_its_number(corpus: Path, line: str, said: str) -> None:
@@ -74,8 +74,9 @@ def test_a_faulty_line_is_told_with_its_number(corpus: Path, line: str, said: st
 
 
 def test_what_is_missing_or_impossible_is_said(tmp_path: Path, corpus: Path) -> None:
+    (tmp_path / "empty").mkdir()
     with pytest.raises(Mistake, match=r"DailyDialog needs train/dialogues_train\.txt.*yanran\.li/dailydialog"):
-        build("daily_dialog", tmp_path)
+        build("daily_dialog", tmp_path / "empty")
     with pytest.raises(Mistake, match=r"data\.separator is blank"):
         build("daily_dialog", corpus, "data.separator=' '")
 

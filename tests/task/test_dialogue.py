@@ -64,7 +64,14 @@ class Numbers:
 
 def made(model, *overrides):
     torch.manual_seed(0)
-    words = ["task=dialogue", f"model={model}", "model.dim=16", "model.num_layers=1", "decoding.max_tokens=6", *overrides]
+    words = [
+        "task=dialogue",
+        f"model={model}",
+        "model.dim=16",
+        "model.num_layers=1",
+        "decoding.max_tokens=6",
+        *overrides,
+    ]
     config = configuration.compose(words)
     built = configuration.build(config, "model")(vocab_size=VOCAB, causal=True)
     head = configuration.build(config, "head")(dim=built.dim, vocab_size=VOCAB, embedding=built.embedding)

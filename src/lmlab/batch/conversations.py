@@ -71,7 +71,8 @@ class Conversations(RowBatches):
             return np.zeros(0, np.int64)
         sizes, _, last = self._turns(rows)
         ends = np.cumsum(sizes)
-        return np.minimum(ends[last] - (ends - sizes)[self._kept(rows)], self.seq_len)
+        found: Array = np.minimum(ends[last] - (ends - sizes)[self._kept(rows)], self.seq_len)
+        return found
 
     def left_out(self, rows: Rows) -> tuple[int, int]:
         """How many conversations are too long, and how many turns they lose."""

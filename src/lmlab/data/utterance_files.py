@@ -36,7 +36,9 @@ class UtteranceFiles:
     ) -> None:
         check_template(template)
         if not separator.strip():
-            raise Mistake("data.separator is blank, and every word would be an utterance; set it to a mark like __eou__")
+            raise Mistake(
+                "data.separator is blank, and every word would be an utterance; set it to a mark like __eou__"
+            )
         found = published.find(root, files, stand_ins)
         self._files: ExampleFiles[Conversation] = ExampleFiles(
             {

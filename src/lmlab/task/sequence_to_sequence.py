@@ -23,7 +23,7 @@ class SequenceToSequence(Task):
         label_smoothing: weight of the uniform distribution in the target (Szegedy et al. 2016, section 7); in training only.
     """
 
-    example = SourceTarget
+    example: type = SourceTarget
     causal = True
 
     def __init__(

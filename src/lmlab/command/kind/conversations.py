@@ -110,8 +110,8 @@ class Conversations(SourceTarget):
         texts, references = reply_baselines(known, asked), [one.targets for one in asked]
         found = {name: scored(config.metric.scores, own, references) for name, own in texts.items()}
         split: Split = "test" if len(arrays.test) else "val"
-        tokens = [_targets(experiment, rows) for rows in (arrays.train, getattr(arrays, split))]
-        return {**found, "unigram": unigram(*tokens, arrays.tokenizer.vocab_size)}
+        seen, wanted = (_targets(experiment, rows) for rows in (arrays.train, getattr(arrays, split)))
+        return {**found, "unigram": unigram(seen, wanted, arrays.tokenizer.vocab_size)}
 
 
 def _batching(config: DictConfig, tokenizer: Trained, roles: tuple[str, ...]) -> Any:
