@@ -182,6 +182,8 @@ def small_data(tmp_path_factory):
     (folder / "tagged.conll").write_text("".join(f"a{number} B-A\nb I-A\nc O\n\n" for number in range(60)))
     for split in ("train", "dev", "test"):
         (folder / f"{split}.json").write_text(json.dumps({"data": [article(number) for number in range(9)]}))
+    chats = ([{"role": "user", "content": f"ask {n}"}, {"role": "assistant", "content": f"say {n}"}] for n in range(60))
+    (folder / "chats.jsonl").write_text("".join(json.dumps({"messages": chat}) + "\n" for chat in chats))
     pairs = ["data=dates", "data.num_train=60", "data.num_val=4", "data.num_test=4", "decoding.max_tokens=4"]
     tones = [
         "data.num_letters=3",
@@ -194,7 +196,8 @@ def small_data(tmp_path_factory):
     return {
         "classification": ["data=table", f"data.path={folder / 'table.csv'}"],
         "tagging": ["data=columns", f"data.path={folder / 'tagged.conll'}"],
-        "question_answering": ["data=squad_files", f"data.root={folder}"],
+        "question_answering": ["data=squad_files", f"data.root={folder}", "batch.question_len=4", "batch.stride=4"],
+        "dialogue": ["data=chat", f"data.path={folder / 'chats.jsonl'}", "batch.seq_len=60", "decoding.max_tokens=4"],
         "sequence_to_sequence": pairs,
         "translation": pairs,
         "summarization": pairs,
