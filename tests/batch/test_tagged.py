@@ -34,7 +34,7 @@ SENTENCES = rows([[[1], [2, 3]], [[4], [], [5]], [[6]]])
 
 def test_the_first_piece_of_each_word_has_its_tag():
     batching = made()
-    batch = batching.batch(SENTENCES, batching.parts(SENTENCES), np.array([0, 1]))
+    batch = batching.batch(batching.items(SENTENCES), np.array([0, 1]))
     assert batch.inputs.tolist() == [[EOS, 1, 2, 3, EOS], [EOS, 4, EOS, 5, EOS]]  # of an empty word its place
     assert batch.targets.tolist() == [[IGNORE, 0, 1, IGNORE, IGNORE], [IGNORE, 2, 3, 4, IGNORE]]
     assert batch.document.tolist() == [[1] * 5, [1] * 5]
@@ -51,7 +51,7 @@ def test_a_long_sentence_is_cut_before_words_and_every_word_is_read_once(seq_len
     draw = np.random.default_rng(0)
     data = rows([[[7] * draw.integers(0, 4) for _ in range(draw.integers(1, 9))] for _ in range(20)])
     batching = made(seq_len=seq_len)
-    parts = batching.parts(data)
+    parts = batching.items(data)
     found = []
     for batch in batching.eval(data):
         assert batch.inputs.shape[1] <= seq_len
@@ -67,9 +67,9 @@ def test_a_long_sentence_is_cut_before_words_and_every_word_is_read_once(seq_len
 
 def test_lengths_are_those_of_the_inputs():
     batching = made(seq_len=4)
-    parts = batching.parts(SENTENCES)
+    parts = batching.items(SENTENCES)
     for part, length in enumerate(parts.length):
-        assert batching.batch(SENTENCES, parts, np.array([part])).inputs.shape[1] == length
+        assert batching.batch(parts, np.array([part])).inputs.shape[1] == length
 
 
 @pytest.mark.parametrize("micro_size", [1, 2, 4])
@@ -97,12 +97,12 @@ def test_no_room_and_no_sentence_are_said():
         made(seq_len=2)
     with pytest.raises(Mistake, match=r"batch\.max_tokens=5 has no room"):
         made(max_tokens=5)
-    with pytest.raises(Mistake, match="no sentence"):
+    with pytest.raises(Mistake, match="training split has no example"):
         made().train(rows([]))
 
 
 def test_an_input_of_no_sentence_is_a_row_without_target():
     batching = made()
-    batch = batching.batch(SENTENCES, batching.parts(SENTENCES), np.array([], np.int64))
+    batch = batching.batch(batching.items(SENTENCES), np.array([], np.int64))
     assert batch.inputs.tolist() == [[EOS]]
     assert not torch.any(batch.targets != IGNORE)

@@ -27,6 +27,10 @@ class RowBatches:
     """
 
     carries_state = False
+    shortest = 1
+    """Tokens that an input has at least."""
+    holds = "a text"
+    """What needs so many."""
 
     def __init__(
         self,
@@ -40,6 +44,10 @@ class RowBatches:
         seed: int,
         eos: int,
     ) -> None:
+        if seq_len < self.shortest:
+            raise Mistake(
+                f"batch.seq_len={seq_len} has no room for {self.holds}; set it to {self.shortest} or more, e.g. 128"
+            )
         if max_tokens is not None and max_tokens < seq_len:
             raise Mistake(
                 f"batch.max_tokens={max_tokens} has no room for a text of batch.seq_len={seq_len}; set it to {seq_len} or more"

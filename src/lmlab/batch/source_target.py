@@ -12,7 +12,7 @@ import torch
 from lmlab.batch.row_batches import Array, RowBatches
 from lmlab.examples import Rows
 from lmlab.examples import SourceTarget as Example
-from lmlab.types import IGNORE, Batch, Mistake
+from lmlab.types import IGNORE, Batch
 
 
 class SourceTarget(RowBatches):
@@ -25,6 +25,8 @@ class SourceTarget(RowBatches):
     """
 
     example = Example
+    shortest = 4
+    holds = "a source and a target"
 
     def __init__(
         self,
@@ -39,10 +41,6 @@ class SourceTarget(RowBatches):
         eos: int,
         joined: bool,
     ) -> None:
-        if seq_len < 4:
-            raise Mistake(
-                f"batch.seq_len={seq_len} has no room for a source and a target; set it to 4 or more, e.g. 128"
-            )
         super().__init__(
             size=size,
             micro_size=micro_size,

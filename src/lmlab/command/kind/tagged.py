@@ -86,7 +86,7 @@ class Tagged(Rows):
         labels = ", ".join(arrays.labels[:10]) + (", ..." if len(arrays.labels) > 10 else "")
         sentences, words = len(arrays.train), len(arrays.train.labels)
         log.info("%s sentences of %s words, %s tags (%s)", f"{sentences:,}", f"{words:,}", len(arrays.labels), labels)
-        parts = batching.parts(arrays.train)  # type: ignore[attr-defined]
+        parts = batching.items(arrays.train)  # type: ignore[attr-defined]
         if num_cut := sentences and int((np.bincount(parts.row) > 1).sum()):
             log.info("%s of them are longer than batch.seq_len=%s: they are cut", f"{num_cut:,}", batching.seq_len)
         announce(experiment)
@@ -111,7 +111,7 @@ class Tagged(Rows):
         self, experiment: Experiment, parts: list[Any], *, rows: int
     ) -> tuple[Callable[[], torch.Tensor], int]:
         model, head = parts
-        longest = int(experiment.batching.parts(experiment.arrays.train).length.max())  # type: ignore[attr-defined]
+        longest = int(experiment.batching.items(experiment.arrays.train).length.max())  # type: ignore[attr-defined]
         ids = torch.zeros(rows, longest, dtype=torch.long, device="meta")
         return lambda: head(model(ids).states).loss(ids), longest
 
