@@ -11,11 +11,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from lmlab.batch.sampler import Share, Tokens, generator, share
-from lmlab.types import Batch, Mistake, Pieces, Text
-
-EVALUATION = 2**40
-"""In the place of a seed: every evaluation of every run has the same gaps."""
+from lmlab.batch.hidden_windows import EVALUATION, HiddenWindows
+from lmlab.batch.sampler import Share, Tokens, generator
+from lmlab.types import Batch, Mistake, Pieces
 
 
 class Gaps(NamedTuple):
@@ -31,8 +29,8 @@ def gaps(length: int, rate: float, mean_length: float) -> Gaps:
     return Gaps(hidden, min(max(round(hidden / mean_length), 1), length - hidden))
 
 
-class Corrupted:
-    """Batches of `size` windows of `seq_len` tokens, drawn with replacement: sources with gaps, and what fills them.
+class Corrupted(HiddenWindows):
+    """Sources with gaps, and what fills them.
 
     A source is shorter than its window by the hidden tokens less one sentinel a gap; a target is sentinel, hidden tokens,
     sentinel, hidden tokens ..., `<eos>`, and its inputs begin with `<eos>`.
@@ -41,9 +39,6 @@ class Corrupted:
         rate: share of the tokens that are missing.
         mean_length: of a gap, in tokens.
     """
-
-    example = Text
-    carries_state = False
 
     def __init__(
         self,
@@ -58,6 +53,9 @@ class Corrupted:
         seed: int,
         sentinels: Pieces,
     ) -> None:
+        super().__init__(
+            size=size, micro_size=micro_size, seq_len=seq_len, eval_size=eval_size, num_workers=num_workers, seed=seed
+        )
         if seq_len < 2 or not 0 < rate < 1 or mean_length < 1:
             raise Mistake(
                 f"batch.seq_len={seq_len}, batch.rate={rate}, batch.mean_length={mean_length} leave no gap in a text; "
@@ -68,25 +66,11 @@ class Corrupted:
                 f"batch.seq_len={seq_len} has {number} gaps, more than the {len(sentinels.marks)} sentinels; set batch.seq_len "
                 "or batch.rate lower, or batch.mean_length higher"
             )
-        self.size, self.micro_size, self.seq_len, self.eval_size = size, micro_size, seq_len, eval_size
-        self.num_workers, self.seed, self.rate, self.mean_length = num_workers, seed, rate, mean_length
+        self.rate, self.mean_length = rate, mean_length
         self.eos, self.marks = sentinels.eos, np.array(sentinels.marks)
 
-    def share(self, *, rank: int = 0, world: int = 1) -> Share:
-        """This rank's part of every global batch."""
-        return share(self.size, self.micro_size, rank=rank, world=world)
-
-    def steps_per_epoch(self, tokens: Tokens) -> int:
-        return max(1, len(tokens) // (self.size * self.seq_len))
-
-    def train(self, tokens: Tokens, *, rank: int = 0, world: int = 1) -> RandomWindows:
-        """The training batches of one rank, by (step, micro-step)."""
-        if len(tokens) < self.seq_len:
-            raise Mistake(
-                f"the training text has {len(tokens)} tokens, fewer than one window of batch.seq_len={self.seq_len}; "
-                f"set batch.seq_len to {max(1, len(tokens))} or less, or give more text in data.path"
-            )
-        return RandomWindows(self, tokens, self.share(rank=rank, world=world))
+    def drawn(self, tokens: Tokens, share: Share) -> RandomWindows:
+        return RandomWindows(self, tokens, share)
 
     def eval(self, tokens: Tokens) -> AdjacentWindows:
         """The evaluation batches, by number."""

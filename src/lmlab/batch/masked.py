@@ -11,14 +11,12 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from lmlab.batch.sampler import Share, Tokens, generator, share
-from lmlab.types import IGNORE, Batch, Mistake, Pieces, Text
+from lmlab.batch.hidden_windows import EVALUATION, HiddenWindows
+from lmlab.batch.sampler import Share, Tokens, generator
+from lmlab.types import IGNORE, Batch, Mistake, Pieces
 
 NUMBERS = 4
 """Drawn for each place: its order, the length of a span, its fate, another token."""
-
-EVALUATION = 2**40
-"""In the place of a seed: the same places are hidden in every evaluation of every run."""
 
 
 @runtime_checkable
@@ -29,18 +27,13 @@ class Masking(Protocol):
         """See lmlab.batch.masking.token.Token."""
 
 
-class Masked:
-    """Batches of `size` windows of `seq_len` tokens, drawn with replacement; targets are the hidden tokens alone.
-
-    An epoch is as many steps as would hold the split's tokens once. Evaluation cuts the split into windows side by side.
+class Masked(HiddenWindows):
+    """Targets are the hidden tokens alone; evaluation cuts the split into windows side by side.
 
     Args:
         rate: share of the tokens that are hidden; a fraction of a token is rounded by chance.
         random_rate, keep_rate: shares of the hidden ones that another token stands for, and that stand for themselves.
     """
-
-    example = Text
-    carries_state = False
 
     def __init__(
         self,
@@ -57,31 +50,20 @@ class Masked:
         seed: int,
         pieces: Pieces,
     ) -> None:
+        super().__init__(
+            size=size, micro_size=micro_size, seq_len=seq_len, eval_size=eval_size, num_workers=num_workers, seed=seed
+        )
         if random_rate + keep_rate > 1:
             raise Mistake(
                 f"batch.random_rate={random_rate} and batch.keep_rate={keep_rate} are more than all hidden tokens; "
                 "set them to e.g. 0.1 each"
             )
-        self.size, self.micro_size, self.seq_len, self.eval_size = size, micro_size, seq_len, eval_size
-        self.num_workers, self.seed, self.masking, self.pieces = num_workers, seed, masking, pieces
+        self.masking, self.pieces = masking, pieces
         self.rate, self.random_rate, self.keep_rate = rate, random_rate, keep_rate
         self.ordinary = np.flatnonzero(~pieces.is_special)
 
-    def share(self, *, rank: int = 0, world: int = 1) -> Share:
-        """This rank's part of every global batch."""
-        return share(self.size, self.micro_size, rank=rank, world=world)
-
-    def steps_per_epoch(self, tokens: Tokens) -> int:
-        return max(1, len(tokens) // (self.size * self.seq_len))
-
-    def train(self, tokens: Tokens, *, rank: int = 0, world: int = 1) -> RandomWindows:
-        """The training batches of one rank, by (step, micro-step)."""
-        if len(tokens) < self.seq_len:
-            raise Mistake(
-                f"the training text has {len(tokens)} tokens, fewer than one window of batch.seq_len={self.seq_len}; "
-                f"set batch.seq_len to {max(1, len(tokens))} or less, or give more text in data.path"
-            )
-        return RandomWindows(self, tokens, self.share(rank=rank, world=world))
+    def drawn(self, tokens: Tokens, share: Share) -> RandomWindows:
+        return RandomWindows(self, tokens, share)
 
     def eval(self, tokens: Tokens) -> AdjacentWindows:
         """The evaluation batches, by number."""
