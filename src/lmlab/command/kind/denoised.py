@@ -19,7 +19,7 @@ from lmlab.budget.memory import training_memory
 from lmlab.budget.parameters import count
 from lmlab.command.kind.kind import Cost, plan_of
 from lmlab.command.kind.masked import baselines_of, texts_of
-from lmlab.command.kind.tokens import Tokens
+from lmlab.command.kind.running_text import RunningText
 from lmlab.metric.masked_scores import MaskedScores
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.strategy.sharded import Sharded
@@ -30,21 +30,16 @@ from lmlab.types import MASK, Batch, Mistake, Pieces
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
     from lmlab.command.load import Loaded
-    from lmlab.run.folder import RunFolder
-    from lmlab.tokenizer.trained import Trained
 
 
-class Denoised:
+class Denoised(RunningText):
     """See Kind; ids are those of language modelling, and the tokenizer has sentinels beside."""
 
     needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "embedding", "batch": "sentinels"})
 
     def arrays(self, experiment: Experiment) -> TokenArrays:
-        arrays = Tokens().arrays(experiment)
+        arrays = super().arrays(experiment)
         return replace(arrays, tokenizer=with_sentinels(arrays.tokenizer))
-
-    def vocabulary(self, experiment: Experiment) -> int:
-        return int(experiment.arrays.tokenizer.vocab_size)
 
     def batching(self, experiment: Experiment) -> Any:
         make = configuration.build(experiment.config, "batch")
@@ -56,7 +51,7 @@ class Denoised:
                 "task=denoising needs an encoder that reads the text and a decoder that writes what is missing, and this "
                 "model is one of the two; choose model=seq2seq, with model/encoder and model/decoder, or model=t5_small"
             )
-        return Tokens().model(config, vocabulary)
+        return super().model(config, vocabulary)
 
     def task(self, experiment: Experiment, model: Any, head: Any, optimizer: Callable[[nn.Module], Any]) -> Any:
         return configuration.build(experiment.config, "task")(
@@ -86,9 +81,6 @@ class Denoised:
 
     def measured(self, experiment: Experiment) -> list[str]:
         return [f"val/{name}" for name in MaskedScores.scores]
-
-    def announce(self, experiment: Experiment) -> None:
-        Tokens().announce(experiment)
 
     def draw(
         self, experiment: Experiment, task: Any, prompt: str, num: int, length: int, temperature: float
@@ -121,15 +113,6 @@ class Denoised:
         """Frequencies of tokens; a trigram sees too much for a comparison, both sides of each token."""
         found = baselines_of(experiment, _pieces(experiment))
         return {name: figures for name, figures in found.items() if name == "unigram"}
-
-    def begin(self, experiment: Experiment, run: RunFolder) -> None:
-        """Nothing: the tokenizer says all."""
-
-    def known(self, run: RunFolder, tokenizer: Trained) -> int:
-        return tokenizer.vocab_size
-
-    def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
-        """Nothing else."""
 
     def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
         """What is written for each `<mask>`, one a line; or for each line of the file, and the line."""

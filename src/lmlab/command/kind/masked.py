@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from omegaconf import DictConfig
 from torch import nn
 from torchmetrics import Metric
 
 from lmlab import config as configuration
-from lmlab.command.kind.kind import Cost, plan_of
-from lmlab.command.kind.tokens import LARGEST_FOR_BASELINES, Tokens, unsharded
+from lmlab.command.kind.kind import plan_of
+from lmlab.command.kind.running_text import LARGEST_FOR_BASELINES, RunningText
+from lmlab.command.kind.tokens import unsharded
 from lmlab.command.lines import lines_of
 from lmlab.metric.masked_baseline import masked_baselines
 from lmlab.metric.masked_scores import MaskedScores
@@ -27,28 +27,20 @@ from lmlab.types import MASK, Mistake, Pieces
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
     from lmlab.command.load import Loaded
-    from lmlab.run.folder import RunFolder
-    from lmlab.tokenizer.trained import Trained
 
 
-class Masked:
+class Masked(RunningText):
     """See Kind; ids are those of language modelling, and the tokenizer has a `<mask>` beside."""
 
     needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "embedding", "batch": "masking"})
 
     def arrays(self, experiment: Experiment) -> TokenArrays:
-        arrays = Tokens().arrays(experiment)
+        arrays = super().arrays(experiment)
         return replace(arrays, tokenizer=with_mask(arrays.tokenizer))
-
-    def vocabulary(self, experiment: Experiment) -> int:
-        return int(experiment.arrays.tokenizer.vocab_size)
 
     def batching(self, experiment: Experiment) -> Any:
         make = configuration.build(experiment.config, "batch")
         return make(seed=experiment.config.seed, pieces=_pieces(experiment))
-
-    def model(self, config: DictConfig, vocabulary: int) -> tuple[Any, Any]:
-        return Tokens().model(config, vocabulary)
 
     def task(self, experiment: Experiment, model: Any, head: Any, optimizer: Callable[[nn.Module], Any]) -> Any:
         known = _pieces(experiment)
@@ -81,9 +73,6 @@ class Masked:
     def measured(self, experiment: Experiment) -> list[str]:
         return [f"val/{name}" for name in MaskedScores.scores]
 
-    def announce(self, experiment: Experiment) -> None:
-        Tokens().announce(experiment)
-
     def draw(
         self, experiment: Experiment, task: Any, prompt: str, num: int, length: int, temperature: float
     ) -> list[str]:
@@ -101,21 +90,9 @@ class Masked:
         chosen = np.linspace(0, len(batches) - 1, num=min(num, len(batches)), dtype=np.int64)
         return [filled(whole, arrays.tokenizer, batches[number], length=length)[0] for number in chosen.tolist()]
 
-    def cost(self, experiment: Experiment) -> Cost:
-        return Tokens().cost(experiment)
-
     def baselines(self, experiment: Experiment) -> dict[str, Any]:
         """Frequencies, and a trigram that fills one place at a time; from the cache where they were computed before."""
         return baselines_of(experiment, _pieces(experiment))
-
-    def begin(self, experiment: Experiment, run: RunFolder) -> None:
-        """Nothing: the tokenizer says all."""
-
-    def known(self, run: RunFolder, tokenizer: Trained) -> int:
-        return tokenizer.vocab_size
-
-    def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
-        """Nothing else."""
 
     def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
         """The likeliest tokens for each `<mask>`, an empty line between two; or for each line of the file, and the line."""

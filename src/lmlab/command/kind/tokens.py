@@ -8,51 +8,31 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
-from omegaconf import DictConfig
 from torch import Tensor, nn
 from torchmetrics import Metric
 
 from lmlab import config as configuration
-from lmlab.command.kind.kind import Cost, plan_of
-from lmlab.data.cache import cache_folder
+from lmlab.command.kind.kind import plan_of
+from lmlab.command.kind.running_text import LARGEST_FOR_BASELINES, RunningText
 from lmlab.metric.baseline import baselines
 from lmlab.metric.token_loss import TokenLoss
 from lmlab.run import json_file
 from lmlab.strategy.sharded import Sharded
-from lmlab.tokenizer.arrays import TokenArrays, token_arrays
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
     from lmlab.command.load import Loaded
-    from lmlab.run.folder import RunFolder
-    from lmlab.tokenizer.trained import Trained
-
-LARGEST_FOR_BASELINES = 2**26
-"""Bytes of training text above which n-grams and xz would take longer than they are worth."""
 
 
-class Tokens:
+class Tokens(RunningText):
     """See Kind."""
 
     needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "vocab_size", "batch": "eos"})
     shows_prompt = True
 
-    def arrays(self, experiment: Experiment) -> TokenArrays:
-        trainer = configuration.build(experiment.config, "tokenizer")
-        return token_arrays(experiment.source, trainer, cache_folder(experiment.config.cache_dir))
-
-    def vocabulary(self, experiment: Experiment) -> int:
-        return int(experiment.arrays.tokenizer.vocab_size)
-
     def batching(self, experiment: Experiment) -> Any:
         make = configuration.build(experiment.config, "batch")
         return make(seed=experiment.config.seed, eos=experiment.arrays.tokenizer.eos)
-
-    def model(self, config: DictConfig, vocabulary: int) -> tuple[Any, Any]:
-        causal = configuration.class_of(config, "task").causal
-        model = configuration.build(config, "model")(vocab_size=vocabulary, causal=causal)
-        head = configuration.build(config, "head")(dim=model.dim, vocab_size=vocabulary, embedding=model.embedding)
-        return model, head
 
     def task(self, experiment: Experiment, model: Any, head: Any, optimizer: Callable[[nn.Module], Any]) -> Any:
         return configuration.build(experiment.config, "task")(
@@ -76,11 +56,6 @@ class Tokens:
         metric.update(torch.zeros(()), 1)
         return [f"val/{name}" for name in metric.compute()]
 
-    def announce(self, experiment: Experiment) -> None:
-        from lmlab.command.backends import announce
-
-        announce(experiment)
-
     def draw(
         self, experiment: Experiment, task: Any, prompt: str, num: int, length: int, temperature: float
     ) -> list[str]:
@@ -103,11 +78,6 @@ class Tokens:
 
         return opening(loaded.task, loaded.tokenizer, prompt)
 
-    def cost(self, experiment: Experiment) -> Cost:
-        from lmlab.command.size import cost
-
-        return cost(experiment)
-
     def baselines(self, experiment: Experiment) -> dict[str, Any]:
         """Bits per byte of simple models on the same split, from the cache where they were computed before."""
         arrays = experiment.arrays
@@ -127,15 +97,6 @@ class Tokens:
             )
             json_file.write(path, {name: asdict(figures) for name, figures in found.items()})
         return json_file.read(path)
-
-    def begin(self, experiment: Experiment, run: RunFolder) -> None:
-        """Nothing: the tokenizer says all."""
-
-    def known(self, run: RunFolder, tokenizer: Trained) -> int:
-        return tokenizer.vocab_size
-
-    def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
-        """Nothing else."""
 
 
 def unsharded(experiment: Experiment, task: Any) -> Any:
