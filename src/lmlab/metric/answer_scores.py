@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor
 from torchmetrics import Metric
 
 from lmlab.examples import Question, QuestionRows
 from lmlab.metric.answers import scored
+from lmlab.metric.gathered import gathered
 
 
 class Said(NamedTuple):
@@ -73,8 +74,10 @@ class AnswerScores(Metric):
     def compute(self) -> dict[str, float]:
         num_known = int(self.num_known)
         loss = float(self.total) / num_known if num_known else math.nan
-        places, tokens = _joined(self.places, torch.zeros(0).long()), _joined(self.tokens, torch.zeros(0, 2).long())
-        scores = _joined(self.scores, torch.zeros(0, 2))
+        none = torch.zeros(0, 2)
+        places = gathered(self.places, none[:, 0].long()).cpu().numpy()
+        tokens = gathered(self.tokens, none.long()).cpu().numpy()
+        scores = gathered(self.scores, none).cpu().numpy()
         said = best_of(places, tokens, scores, threshold=self.threshold)
         questions = self.questions()
         self.last = {place: self._text(questions[place], place, one) for place, one in said.items()}
@@ -114,10 +117,3 @@ def best_of(
 
 LEAST = float(np.finfo(np.float32).min) / 2
 """A window without a place for an answer has a lower score."""
-
-
-def _joined(parts: list[Tensor] | Tensor, nothing: Tensor) -> Shaped[np.ndarray, "..."]:
-    """What batches and ranks have gathered; a list before they exchange it, a tensor after."""
-    gathered = parts if isinstance(parts, Tensor) else torch.cat(parts) if parts else nothing
-    found: Shaped[np.ndarray, "..."] = gathered.cpu().numpy()
-    return found

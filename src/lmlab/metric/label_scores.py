@@ -13,6 +13,8 @@ from torchmetrics.functional.classification import (
     multilabel_f1_score,
 )
 
+from lmlab.metric.gathered import gathered
+
 
 class LabelScores(Metric):
     """Of one label per example, or of any number of labels.
@@ -39,8 +41,8 @@ class LabelScores(Metric):
 
     def compute(self) -> dict[str, float]:
         width = (self.num_classes,) if self.multi_label else ()
-        logits = _joined(self.logits, torch.zeros(0, self.num_classes))
-        targets = _joined(self.targets, torch.zeros(0, *width, dtype=torch.long)).to(logits.device)
+        logits = gathered(self.logits, torch.zeros(0, self.num_classes))
+        targets = gathered(self.targets, torch.zeros(0, *width, dtype=torch.long)).to(logits.device)
         found = self._of_several(logits, targets) if self.multi_label else self._of_one(logits, targets)
         return {name: float(value) for name, value in found.items()}
 
@@ -66,10 +68,3 @@ class LabelScores(Metric):
                 logits.sigmoid(), (targets > 0.5).long(), num_labels=self.num_classes, average="macro"
             ),
         }
-
-
-def _joined(parts: list[Tensor] | Tensor, empty: Tensor) -> Tensor:
-    """What batches and ranks have gathered; a list before they exchange it, a tensor after."""
-    if isinstance(parts, Tensor):
-        return parts
-    return torch.cat(parts) if parts else empty

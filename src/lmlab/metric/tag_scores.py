@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torchmetrics import Metric
 
+from lmlab.metric.gathered import gathered
 from lmlab.spans import OUTSIDE, Span, have_spans, spans
 
 
@@ -69,7 +70,10 @@ class TagScores(Metric):
         return {**figures, **self._of_spans()} if self.has_spans else figures
 
     def _of_spans(self) -> dict[str, float]:
-        places, found, targets = (_joined(one) for one in (self.places, self.found, self.targets))
+        places, found, targets = (
+            gathered(one, torch.zeros(0, dtype=torch.long)).cpu().numpy()
+            for one in (self.places, self.found, self.targets)
+        )
         order = np.argsort(places, kind="stable")
         true, said = (self._spans(tags[order], places[order]) for tags in (targets, found))
         right = len(true & said)
@@ -87,9 +91,3 @@ class TagScores(Metric):
         line[places - places[0]] = tags
         names = (*self.labels, OUTSIDE)
         return {*spans(names[tag] for tag in line.tolist())}
-
-
-def _joined(parts: list[Tensor] | Tensor) -> Int[np.ndarray, "word"]:
-    """What batches and ranks have gathered; a list before they exchange it, a tensor after."""
-    gathered = [parts] if isinstance(parts, Tensor) else parts
-    return np.concatenate([np.empty(0, np.int64), *(part.cpu().numpy() for part in gathered)])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from lmlab.metric.gathered import gathered
 from lmlab.metric.token_loss import UNIT
 from lmlab.metric.written import SCORES, References, scored
 from lmlab.types import Mistake
@@ -70,7 +71,9 @@ class TextScores(Metric):
         return {**found, **scored(self.scores, texts, own)}
 
     def _texts(self) -> dict[int, str]:
-        header, flat = _joined(self.places, (0, 2)), _joined(self.written, (0,))
+        none = torch.zeros(0, dtype=torch.long)
+        header = gathered(self.places, none.reshape(0, 2)).cpu()
+        flat = gathered(self.written, none).cpu()
         parts = torch.split(flat, header[:, 1].tolist())
         return {place: self.decode(ids.tolist()).strip() for place, ids in zip(header[:, 0].tolist(), parts)}
 
@@ -85,10 +88,3 @@ def check_scores(scores: Sequence[str]) -> None:
     for name in scores:
         if name not in SCORES:
             raise Mistake(f"metric.scores has {name!r}, which is no score; choose among {', '.join(SCORES)}")
-
-
-def _joined(parts: list[Tensor] | Tensor, shape: tuple[int, ...]) -> Tensor:
-    """What batches and ranks have gathered; a list before they exchange it, a tensor after."""
-    if isinstance(parts, Tensor):
-        return parts.cpu()
-    return torch.cat(parts).cpu() if parts else torch.zeros(shape, dtype=torch.long)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lmlab import config as configuration
 from lmlab.batch.source_target import prompts
+from lmlab.command.kind.kind import has_encoder
 from lmlab.command.kind.source_target import SourceTarget
 from lmlab.data.template import ASSISTANT, USER
 from lmlab.examples import Conversation
@@ -40,7 +41,7 @@ class Conversations(SourceTarget):
     def check(self, experiment: Experiment) -> None:
         super().check(experiment)
         config, roles = experiment.config, experiment.arrays.labels
-        if hasattr(configuration.class_of(config, "model"), "of_pair"):
+        if has_encoder(config):
             raise Mistake(
                 "a conversation is one text for a decoder, and this model has an encoder as well; choose model=transformer, "
                 "lstm, mamba2 or another decoder"

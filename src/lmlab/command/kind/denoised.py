@@ -17,7 +17,7 @@ from lmlab import config as configuration
 from lmlab.budget.flops import training_flops
 from lmlab.budget.memory import training_memory
 from lmlab.budget.parameters import count
-from lmlab.command.kind.kind import Cost, plan_of
+from lmlab.command.kind.kind import Cost, has_encoder, plan_of
 from lmlab.command.kind.masked import baselines_of, texts_of
 from lmlab.command.kind.running_text import RunningText
 from lmlab.metric.masked_scores import MaskedScores
@@ -46,7 +46,7 @@ class Denoised(RunningText):
         return make(seed=experiment.config.seed, sentinels=_pieces(experiment))
 
     def model(self, config: DictConfig, vocabulary: int) -> tuple[Any, Any]:
-        if not hasattr(configuration.class_of(config, "model"), "of_pair"):
+        if not has_encoder(config):
             raise Mistake(
                 "task=denoising needs an encoder that reads the text and a decoder that writes what is missing, and this "
                 "model is one of the two; choose model=seq2seq, with model/encoder and model/decoder, or model=t5_small"

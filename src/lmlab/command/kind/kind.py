@@ -163,6 +163,11 @@ def kind_of(config: DictConfig) -> Kind:
     return next((kind for one, kind in kinds.items() if issubclass(task, one)), Tokens)()
 
 
+def has_encoder(config: DictConfig) -> bool:
+    """Whether the model reads a source by an encoder, beside the decoder that writes."""
+    return hasattr(configuration.class_of(config, "model"), "of_pair")
+
+
 def check_parts(config: DictConfig) -> None:
     """Data, model, head and batch are of the task's kind.
 

@@ -16,7 +16,7 @@ from torchmetrics import Metric
 
 from lmlab import config as configuration
 from lmlab.batch.source_target import prompts
-from lmlab.command.kind.kind import plan_of
+from lmlab.command.kind.kind import has_encoder, plan_of
 from lmlab.command.kind.rows import SHOWN, Rows
 from lmlab.command.lines import lines_of
 from lmlab.decoding.decode import decode
@@ -203,7 +203,7 @@ class SourceTarget(Rows):
 
 def batching_of(config: DictConfig, tokenizer: Trained) -> Any:
     """Source and target apart where the model has an encoder, else joined."""
-    joined = not hasattr(configuration.class_of(config, "model"), "of_pair")
+    joined = not has_encoder(config)
     return configuration.build(config, "batch")(seed=config.seed, eos=tokenizer.eos, joined=joined)
 
 
