@@ -1,6 +1,6 @@
 """Simple classifiers: by words or by Chinese characters, and none where there is nothing to go by."""
 
-from lmlab.analysis import text_baselines as module
+from lmlab.analysis import terms as module
 from lmlab.analysis.text_baselines import text_baselines
 from lmlab.examples import Labelled
 

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from lmlab.chinese import HAN
 from lmlab.examples import Question
 
-HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 WORD = re.compile(rf"[{HAN}]|[^\W{HAN}]+")
 SENTENCE = re.compile(r"[^\n。！？!?]+?(?:[。！？!?]|\.(?=\s)|\n|$)")
 """To a mark that ends one, or the end of a line."""

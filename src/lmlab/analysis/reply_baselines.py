@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Integer
 
-from lmlab.analysis.written_baselines import can_look_up, nearest
+from lmlab.analysis.written_baselines import nearest
 from lmlab.examples import SourceTarget
 
 
@@ -20,9 +20,8 @@ def reply_baselines(train: Sequence[SourceTarget], held_out: Sequence[SourceTarg
     """
     commonest = Counter(one.targets[0] for one in train).most_common(1)[0][0]
     found = {"most frequent reply": [commonest] * len(held_out)}
-    if can_look_up(train):
-        found["reply to the nearest turn"] = nearest(train, [one.source for one in held_out])
-    return found
+    looked_up = nearest(train, [one.source for one in held_out])
+    return found if looked_up is None else {**found, "reply to the nearest turn": looked_up}
 
 
 def unigram(

@@ -12,7 +12,8 @@ import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+from lmlab.chinese import ONE_HAN
+
 MARKS = re.compile(
     f"[{re.escape(string.punctuation)}\u3001-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]"
 )
@@ -24,8 +25,8 @@ ARTICLES = re.compile(r"\b(a|an|the)\b")
 def words(answer: str) -> list[str]:
     """What is compared of an answer."""
     bare = MARKS.sub("", answer.lower())
-    if HAN.search(bare):
-        bare = HAN.sub(r" \g<0> ", MARKS_BESIDE_HAN.sub("", bare))
+    if ONE_HAN.search(bare):
+        bare = ONE_HAN.sub(r" \g<0> ", MARKS_BESIDE_HAN.sub("", bare))
     return ARTICLES.sub(" ", bare).split() or answer.split()
 
 

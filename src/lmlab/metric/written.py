@@ -10,16 +10,10 @@ import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import DefaultTokenizer
 
+from lmlab.chinese import ONE_HAN, is_chinese
+
 References = Sequence[Sequence[str]]
 """Of each text its references, at least one."""
-
-HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-
-
-def is_chinese(texts: Sequence[str]) -> bool:
-    """Whether Chinese characters are most of what is neither blank nor mark, in the first texts."""
-    start = "".join(texts[:100])
-    return len(HAN.findall(start)) > sum(letter.isalnum() for letter in start) / 2
 
 
 def sacre(name: str, references: References) -> Any:
@@ -63,7 +57,7 @@ def rouge(texts: Sequence[str], references: References) -> dict[str, float]:
 
 def distinct(texts: Sequence[str], references: References) -> dict[str, float]:
     """The share of different words, and of different pairs of words, among all that were written (Li et al. 2016)."""
-    words = [[*text] if HAN.search(text) else text.split() for text in texts]
+    words = [[*text] if ONE_HAN.search(text) else text.split() for text in texts]
     found = {}
     for size in (1, 2):
         grams = [tuple(own[start : start + size]) for own in words for start in range(len(own) - size + 1)]
