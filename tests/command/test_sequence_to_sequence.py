@@ -51,13 +51,15 @@ def test_predict_writes_for_a_text_and_for_each_line_of_a_file(run, tmp_path, ca
     assert cli.run(["predict", str(run.path), "text=1 May 1999"]) == 0
     alone = capsys.readouterr().out
     lines = tmp_path / "lines.txt"
-    lines.write_text("1 May 1999\n\nsome much longer line than the first\r\n")
+    lines.write_text("1 May 1999\n\nsome much longer line\tthan the first\r\n")
     assert cli.run(["predict", str(run.path), f"path={lines}"]) == 0
     found = capsys.readouterr().out.splitlines()
     assert len(found) == 2
     assert found[0] == alone.rstrip("\n")
+    assert cli.run(["predict", str(run.path), "text=some much longer line\tthan the first"]) == 0
+    assert found[1] == capsys.readouterr().out.rstrip("\n"), "a tab is a part of the text"
     assert cli.run(["predict", str(run.path), "text=a", "second=b"]) == 2
-    assert "second= is for pairs of texts" in capsys.readouterr().err
+    assert "is for pairs of texts" in capsys.readouterr().err
 
 
 def test_beams_write_at_least_as_likely_texts(run, tmp_path):

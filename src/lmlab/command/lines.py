@@ -1,6 +1,7 @@
 """The texts of a file, one a line."""
 
 from pathlib import Path
+from typing import Any
 
 from lmlab.types import Mistake
 
@@ -16,3 +17,12 @@ def text_of(path: str) -> str:
 def lines_of(path: str) -> list[list[str]]:
     """The texts of each line that is not empty; the two of a pair stand with a tab between them."""
     return [line.strip("\r").split("\t") for line in text_of(path).split("\n") if line.strip()]
+
+
+def texts_of(loaded: Any, options: Any) -> list[str]:
+    """The text, or the lines of the file."""
+    if options.second:
+        raise Mistake(
+            f"second={options.second!r} is for pairs of texts, and {loaded.run.path} reads one text; leave it out"
+        )
+    return ["\t".join(row) for row in lines_of(options.path)] if options.path else [options.text]

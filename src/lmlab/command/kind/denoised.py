@@ -18,8 +18,9 @@ from lmlab.budget.flops import training_flops
 from lmlab.budget.memory import training_memory
 from lmlab.budget.parameters import count
 from lmlab.command.kind.kind import Cost, has_encoder, plan_of
-from lmlab.command.kind.masked import baselines_of, texts_of
+from lmlab.command.kind.masked import baselines_of
 from lmlab.command.kind.running_text import RunningText
+from lmlab.command.lines import texts_of
 from lmlab.metric.masked_scores import MaskedScores
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.strategy.sharded import Sharded

@@ -15,7 +15,7 @@ from lmlab import config as configuration
 from lmlab.command.kind.kind import plan_of
 from lmlab.command.kind.running_text import LARGEST_FOR_BASELINES, RunningText
 from lmlab.command.kind.tokens import unsharded
-from lmlab.command.lines import lines_of
+from lmlab.command.lines import texts_of
 from lmlab.metric.masked_baseline import masked_baselines
 from lmlab.metric.masked_scores import MaskedScores
 from lmlab.run import json_file
@@ -125,12 +125,3 @@ def baselines_of(experiment: Experiment, known: Pieces) -> dict[str, Any]:
     if not path.exists():
         json_file.write(path, masked_baselines(train=arrays.train, held_out=held_out, is_special=known.is_special))
     return json_file.read(path)
-
-
-def texts_of(loaded: Loaded, options: Any) -> list[str]:
-    """The text, or the lines of the file."""
-    if options.second:
-        raise Mistake(
-            f"second={options.second!r} is for pairs of texts, and {loaded.run.path} fills one text; leave it out"
-        )
-    return ["\t".join(row) for row in lines_of(options.path)] if options.path else [options.text]

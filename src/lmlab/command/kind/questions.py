@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -148,8 +147,8 @@ class Questions(Rows):
                 continue
             questions = task.metrics[split].questions()
             lines = [_kept(questions[place], said[place]) for place in sorted(said)]
-            content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            (run.path / ANSWERS.format(split=split)).write_text(content, encoding="utf-8")
+            content = "".join(f"{json_file.dumps(line)}\n" for line in lines)
+            json_file.write_text(run.path / ANSWERS.format(split=split), content)
             json_file.write(
                 run.path / PREDICTIONS.format(split=split), {questions[place].id: said[place] for place in sorted(said)}
             )

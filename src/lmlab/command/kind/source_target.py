@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -18,12 +17,13 @@ from lmlab import config as configuration
 from lmlab.batch.source_target import prompts
 from lmlab.command.kind.kind import has_encoder, plan_of
 from lmlab.command.kind.rows import SHOWN, Rows
-from lmlab.command.lines import lines_of
+from lmlab.command.lines import texts_of
 from lmlab.decoding.decode import decode
 from lmlab.examples import SourceTarget as Example
 from lmlab.metric.text_scores import figures
 from lmlab.metric.written import scored, signatures
 from lmlab.predictions import asked, predicted
+from lmlab.run import json_file
 from lmlab.strategy.sharded import Sharded
 from lmlab.types import Batch, Mistake, Split
 
@@ -163,9 +163,7 @@ class SourceTarget(Rows):
 
     def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
         """What is written for the text; or for each line of the file, in its line."""
-        if options.second:
-            raise Mistake("second= is for pairs of texts, and this run was trained on single ones; leave it out")
-        sources = [line[0] for line in lines_of(options.path)] if options.path else [options.text]
+        sources = texts_of(loaded, options)
         for first in range(0, len(sources), TOGETHER):
             found = self.written(loaded.config, loaded.tokenizer, loaded.task, sources[first : first + TOGETHER])
             yield from (" ".join(text.split("\n")) if options.path else text for text in found)
@@ -186,19 +184,19 @@ class SourceTarget(Rows):
             texts = getattr(task.metrics[split], "last", {})
             if not texts:
                 continue
-            examples = self.pairs(experiment, split)
+            places = sorted(texts)
+            examples = [pair for place, pair in enumerate(self.pairs(experiment, split)) if place in texts]
+            written, references = [texts[place] for place in places], [pair.targets for pair in examples]
             lines = [
-                {"source": examples[place].source, "references": examples[place].targets, "written": texts[place]}
-                for place in sorted(texts)
+                json_file.dumps({"source": pair.source, "references": pair.targets, "written": text})
+                for pair, text in zip(examples, written)
             ]
-            content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            (run.path / WRITTEN.format(split=split)).write_text(content, encoding="utf-8")
-            own = [examples[place].targets for place in sorted(texts)]
-            found = signatures(experiment.config.metric.scores, [texts[place] for place in sorted(texts)], own)
+            json_file.write_text(run.path / WRITTEN.format(split=split), "\n".join([*lines, ""]))
+            found = signatures(experiment.config.metric.scores, written, references)
         for name, signature in found.items():
             log.info("%s: %s", name, signature)
         if found:
-            (run.path / SIGNATURES).write_text(json.dumps(found, indent=1), encoding="utf-8")
+            json_file.write(run.path / SIGNATURES, found)
 
 
 def batching_of(config: DictConfig, tokenizer: Trained) -> Any:
@@ -212,8 +210,10 @@ def writer_of(config: DictConfig, tokenizer: Trained) -> Callable[[Any, Batch], 
     options = configuration.build(config, "decoding")
 
     def write(task: Any, batch: Batch) -> list[list[int]]:
-        ids, document = prompts(batch)
-        memory = None if batch.source is None else task.model.encode(batch.source, batch.source_document)
+        ids, document = (part.to(task.device) for part in prompts(batch))
+        memory = None
+        if batch.source is not None and batch.source_document is not None:
+            memory = task.model.encode(batch.source.to(task.device), batch.source_document.to(task.device))
         return decode(task.model, task.head, ids, document, eos=tokenizer.eos, options=options, memory=memory)
 
     return write
