@@ -1,6 +1,6 @@
 """Every (model x attention x position x role) that the contract allows: built, held to the laws, trained on a copy task.
 
-Usage: python scripts/matrix.py [WORD ...] [--processes 2]
+Usage: python scripts/matrix.py [tasks] [WORD ...] [--processes 2]
 
 WORDs choose the cells whose name has all of them, such as `model=transformer encoder`. Prints each cell that failed, each that is
 refused with its reason, and how many of how many passed; ends with 1 where one failed.
@@ -8,7 +8,8 @@ refused with its reason, and how many of how many passed; ends with 1 where one 
 The laws: pieces with a state equal one pass; nothing looks ahead; padding and other documents change nothing; every parameter has
 a gradient; compiled equals eager (aot_eager: the graph, not its kernels); saved and loaded are the same bits. The task: each row
 hides one of eight symbols in noise; 50 steps must teach the model to write it (a decoder, at every place behind it), to name it
-(an encoder, from the mean of its states) or to take it from the source.
+(an encoder, from the mean of its states) or to take it from the source. `tasks` tries every (task x model x head) instead: see
+`scripts/task_matrix.py`.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import task_matrix
 import torch
 import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -68,7 +70,7 @@ class Cell:
 class Verdict:
     """What became of a cell: refused with a reason, failed with what went wrong, or neither."""
 
-    cell: Cell
+    cell: Cell | task_matrix.TaskCell
     refused: str = ""
     failed: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -344,6 +346,13 @@ def tried(cell: Cell) -> Verdict:
     return Verdict(cell, failed=tuple(failed), seconds=time.perf_counter() - start)
 
 
+def tried_in_task(cell: task_matrix.TaskCell) -> Verdict:
+    """As `task_matrix.tried` finds it."""
+    start = time.perf_counter()
+    refused, failed = task_matrix.tried(cell)
+    return Verdict(cell, refused, tuple(failed), time.perf_counter() - start)
+
+
 def alone() -> None:
     """One thread for each process; what torch and lmlab log of so many models says nothing."""
     torch.set_num_threads(1)
@@ -358,12 +367,15 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     start = time.perf_counter()
-    chosen = [cell for cell in cells() if all(word in cell.name for word in arguments.words)]
+    words = arguments.words
+    is_of_tasks = words[:1] == ["tasks"]
+    every, trial = (task_matrix.cells(), tried_in_task) if is_of_tasks else (cells(), tried)
+    chosen = [cell for cell in every if all(word in cell.name for word in words[is_of_tasks:])]
     with ProcessPoolExecutor(
         arguments.processes, mp_context=multiprocessing.get_context("fork"), initializer=alone
     ) as pool:
         verdicts = []
-        for verdict in pool.map(tried, chosen):
+        for verdict in pool.map(trial, chosen):
             verdicts.append(verdict)
             if verdict.failed:
                 print(f"FAILED   {verdict.cell.name}: {'; '.join(verdict.failed)}", flush=True)

@@ -1,5 +1,6 @@
 """A sample of scripts/matrix.py, which tries every combination."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import matrix
+import task_matrix
 
 SAMPLE = [
     matrix.Cell(("model=transformer", "model/attention=additive", "model/position=t5"), "decoder"),
@@ -60,3 +62,34 @@ def test_every_option_of_the_groups_is_in_it():
     assert all(f"model/attention={option}" in names for option in matrix.options("attention"))
     assert all(f"model/position={option}" in names for option in matrix.options("position"))
     assert all(f"model={option} " in names for option in matrix.options(""))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        task_matrix.TaskCell("tagging", "gru", "crf"),
+        task_matrix.TaskCell("translation", "luong2015", "pointer"),
+        task_matrix.TaskCell("word_embedding", "glove", "least_squares"),
+    ],
+    ids=lambda cell: cell.name,
+)
+def test_an_allowed_cell_of_a_task_beats_a_guess(cell):
+    assert task_matrix.tried(cell) == ("", [])
+
+
+def test_a_cell_that_learns_nothing_fails(monkeypatch):
+    monkeypatch.setattr(task_matrix, "RATES", (1e-9,))
+    refused, (failed,) = task_matrix.tried(task_matrix.TaskCell("tagging", "rnn", "per_token"))
+    assert not refused
+    assert "a guess has" in failed
+
+
+def test_a_task_refuses_a_head_of_another_with_those_that_fit():
+    refused, failed = task_matrix.tried(task_matrix.TaskCell("translation", "lstm", "ctc"))
+    assert "head=ctc" in refused
+    assert failed == []
+
+
+def test_a_guess_knows_the_shares_of_targets_by_place():
+    seen = [(0, 1), (0, 1), (1, 2)]
+    assert task_matrix.nats(seen, [(0, 1)]) == pytest.approx(-math.log(3 / 5))

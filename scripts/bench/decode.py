@@ -7,6 +7,7 @@ the median ratio of the pairs. The two take turns, and which of them begins alte
 same tokens. `beams=4` is beam search with four beams, whose rate counts the tokens of the texts, not of the beams.
 """
 
+import copy
 import statistics
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from lmlab.command.load import Decoder
 from lmlab.command.pretrained import ARCHITECTURES, composed, keys_of, weights_of_folder
 from lmlab.decoding.beam import search
 from lmlab.decoding.loop import generate
+from lmlab.decoding.one_row import lay_out_for_one_row
 from lmlab.decoding.sample import greedy
 from lmlab.exchange.architecture import by_type, complete
 from lmlab.exchange.folder import Folder
@@ -67,6 +69,9 @@ def bench(theirs: Any, ours: Decoder, batch: int, settings: dict[str, str]) -> N
     new, beams = int(settings["new"]), int(settings["beams"])
     prompt = torch.randint(50257, (batch, int(settings["prompt"])), generator=torch.Generator().manual_seed(1))
     prompt = prompt.to(settings["device"])
+    if batch == beams == 1:  # as `lmlab generate` does
+        ours = copy.deepcopy(ours)
+        lay_out_for_one_row(ours)
     writers: dict[str, Callable[[], Tensor]] = {
         "transformers": lambda: of_theirs(theirs, prompt, new, beams),
         "lmlab": lambda: of_ours(ours, prompt, new, beams),

@@ -26,6 +26,7 @@ def main(arguments: list[str]) -> int:
     from lmlab.command.continuation import best, streamed
     from lmlab.command.kind.kind import Continues, kind_of
     from lmlab.command.load import load_run
+    from lmlab.decoding.one_row import lay_out_for_one_row
 
     decoding = decoding_of(options)
     loaded = load_run(name, options.checkpoint)
@@ -41,6 +42,7 @@ def main(arguments: list[str]) -> int:
         for text in best(*work, decoding, options.num, loaded.context):
             sys.stdout.write(f"{before}{text if kind.shows_prompt else text.strip()}\n")
         return 0
+    lay_out_for_one_row(loaded.task)
     for number in range(options.num):
         pieces = streamed(*work, replace(decoding, seed=options.seed + number), loaded.context)
         sys.stdout.write(before)
