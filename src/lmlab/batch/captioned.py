@@ -101,11 +101,15 @@ class Captioned(RowBatches):
             drawn: for training, which of its captions each image comes with.
         """
         if not len(chosen):
-            return self.of_images(np.zeros((1, *rows.pictures.pixels.shape[1:]), np.float32), width=rows.numbers.shape[1])
+            return self.of_images(
+                np.zeros((1, *rows.pictures.pixels.shape[1:]), np.float32), width=rows.numbers.shape[1]
+            )
         captions = [rows.pictures.captions.texts_of(int(row)) for row in chosen]
         takes_all = self.pairs and drawn is None
         places = np.zeros(len(chosen), np.int64) if drawn is None else drawn
-        texts = [ids for own in captions for ids in own] if takes_all else [own[at] for own, at in zip(captions, places)]
+        texts = (
+            [ids for own in captions for ids in own] if takes_all else [own[at] for own, at in zip(captions, places)]
+        )
         batch = self.of_texts([np.asarray(ids).tolist() for ids in texts])
         if self.pairs:
             numbers = rows.numbers[chosen]

@@ -32,7 +32,9 @@ def writer_of(config: DictConfig, tokenizer: Trained) -> Callable[[Any, Batch], 
         assert batch.source is not None, "there are images"
         states = task.model(batch.source.to(task.device)).states
         starts = torch.full((len(states), 1), tokenizer.eos, device=states.device)
-        return decode(task.head.text, task.head.output, starts, eos=tokenizer.eos, options=options, memory=Memory(states))
+        return decode(
+            task.head.text, task.head.output, starts, eos=tokenizer.eos, options=options, memory=Memory(states)
+        )
 
     return write
 
@@ -50,7 +52,9 @@ def answered(loaded: Any, options: Any) -> Iterator[str]:
     path = Path(options.path).expanduser()
     files = sorted(one for one in path.iterdir() if one.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
     if not files:
-        raise Mistake(f"path={path} has no images ({', '.join(SUFFIXES[:3])} ...); set path to one, or to a folder of them")
+        raise Mistake(
+            f"path={path} has no images ({', '.join(SUFFIXES[:3])} ...); set path to one, or to a folder of them"
+        )
     for first in range(0, len(files), TOGETHER):
         part = files[first : first + TOGETHER]
         images = np.stack([pixels_of_file(file, loaded.vocabulary) for file in part])
@@ -71,7 +75,9 @@ def told(experiment: Any, task: Any, images: np.ndarray, num: int) -> list[list[
 
 def _of_text(experiment: Any, loaded: Any, options: Any) -> Iterator[str]:
     if not isinstance(loaded.task.head, Pairing):
-        raise Mistake(f"{loaded.run.path} writes captions for images: lmlab predict RUN path=FILE.png, or a folder of them")
+        raise Mistake(
+            f"{loaded.run.path} writes captions for images: lmlab predict RUN path=FILE.png, or a folder of them"
+        )
     split = "test" if len(experiment.arrays.test) else "val"
     rows: Pictures = getattr(experiment.arrays, split)
     with torch.no_grad():

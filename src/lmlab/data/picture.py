@@ -42,7 +42,9 @@ def read_picture(path: Path, *, size: int, channels: int) -> Array:
     except Image.DecompressionBombError:
         raise Fault("has more pixels than is safe to read", "make it smaller") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's, for what is cut off or damaged
-        raise Fault(f"is damaged ({str(error).splitlines()[0] if str(error) else 'it ends early'})", "write it again") from None
+        raise Fault(
+            f"is damaged ({str(error).splitlines()[0] if str(error) else 'it ends early'})", "write it again"
+        ) from None
 
 
 def _flat(image: Any) -> Any:

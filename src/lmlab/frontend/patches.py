@@ -34,9 +34,7 @@ class Patches(nn.Module):
         return vectors if self.place is None else vectors + self.place
 
 
-def patches(
-    images: Float[Tensor, "batch height width channels"], size: int
-) -> Float[Tensor, "batch patches values"]:
+def patches(images: Float[Tensor, "batch height width channels"], size: int) -> Float[Tensor, "batch patches values"]:
     """Squares of `size` pixels, row by row, each flattened row by row with its channels last."""
     batch, height, width, channels = images.shape
     cut = images.reshape(batch, height // size, size, width // size, size, channels)

@@ -13,7 +13,11 @@ from lmlab.metric.gathered import gathered
 from lmlab.ranking import AT, DIRECTIONS, figures
 from lmlab.types import IGNORE
 
-FIGURES = ("loss", "recall", *(f"{way}_{name}" for way in DIRECTIONS for name in (*(f"recall@{k}" for k in AT), "rank")))
+FIGURES = (
+    "loss",
+    "recall",
+    *(f"{way}_{name}" for way in DIRECTIONS for name in (*(f"recall@{k}" for k in AT), "rank")),
+)
 
 
 class Retrieval(Metric):

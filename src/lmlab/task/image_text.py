@@ -70,7 +70,9 @@ class ImageText(Task):
         images = self.head.images(output.states)
         texts, read = self.head.texts(batch.inputs, batch.document)
         is_pair = batch.targets[:, 0] != IGNORE
-        return pair_losses(self.head, images[is_pair], texts[is_pair], batch.targets[is_pair]).sum(), joined(output, read)
+        return pair_losses(self.head, images[is_pair], texts[is_pair], batch.targets[is_pair]).sum(), joined(
+            output, read
+        )
 
     def evaluate(self, split: str, batch: Batch) -> None:
         states = self.model(batch.source).states  # type: ignore[arg-type]

@@ -42,9 +42,7 @@ def image_arrays(source: Source, trainer: Trainer, cache_dir: Path) -> ImageArra
     """Of a source, under a tokenizer, and with the mean and the variance of its training split alone; cached."""
     captions = row_arrays(source, trainer, cache_dir)
     key = hashlib.sha256(json.dumps([VERSION, source.fingerprint()]).encode()).hexdigest()[:32]
-    pixels, mean, scale = published(
-        Path(cache_dir) / "images" / key, _open, lambda folder: _build(source, folder)
-    )
+    pixels, mean, scale = published(Path(cache_dir) / "images" / key, _open, lambda folder: _build(source, folder))
     splits = {split: Pictures(pixels[split], getattr(captions, split), mean, scale) for split in SPLITS}
     return ImageArrays(**splits, tokenizer=captions.tokenizer, meta=captions.meta, path=captions.path)
 
@@ -80,6 +78,8 @@ def moments(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean, and one over the standard deviation, of each channel of images uint8 [example, height, width, channels]."""
     flat = pixels.reshape(-1, pixels.shape[-1])
     total = flat.sum(axis=0, dtype=np.float64) / len(flat)
-    squares = sum((flat[start : start + 2**20].astype(np.float64) ** 2).sum(axis=0) for start in range(0, len(flat), 2**20))
+    squares = sum(
+        (flat[start : start + 2**20].astype(np.float64) ** 2).sum(axis=0) for start in range(0, len(flat), 2**20)
+    )
     deviation = np.sqrt(np.maximum(squares / len(flat) - total**2, 0))
     return total, 1 / np.maximum(deviation, LEAST)

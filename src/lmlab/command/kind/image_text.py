@@ -102,7 +102,9 @@ class ImageText(Rows):
         for key in ("model.embedding", f"{configuration.TEXT_MODEL}.embedding"):
             block = OmegaConf.select(config, key) or {}
             if block.get("init_from") is not None or block.get("freeze"):
-                raise Mistake(f"{key} is not started from word vectors in this task; leave its init_from and freeze out")
+                raise Mistake(
+                    f"{key} is not started from word vectors in this task; leave its init_from and freeze out"
+                )
         if issubclass(configuration.class_of(config, "strategy"), Sharded):
             raise Mistake(
                 "captions are read and written by weights that are whole on each rank, and this strategy keeps them in "

@@ -184,9 +184,7 @@ class SourceTarget(Rows):
         keep_written(experiment, run, task, lambda split: self.pairs(experiment, split))
 
 
-def keep_written(
-    experiment: Experiment, run: RunFolder, task: Any, pairs: Callable[[Split], list[Example]]
-) -> None:
+def keep_written(experiment: Experiment, run: RunFolder, task: Any, pairs: Callable[[Split], list[Example]]) -> None:
     """Writes what the last evaluation of each split wrote, beside its references, and sacreBLEU's signatures.
 
     Args:
