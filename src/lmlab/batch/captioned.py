@@ -130,9 +130,8 @@ class Captioned(RowBatches):
             inputs[number, : len(ids) + 1] = [self.eos, *ids]
             targets[number, : len(ids) + 1] = [*ids, self.eos]
             document[number, : len(ids) + 1] = 1
-        found = Batch(*map(torch.from_numpy, (inputs, targets)), num_targets=int(document.sum()))
-        found.document = torch.from_numpy(document)
-        return found
+        total, documents = int(document.sum()), torch.from_numpy(document)
+        return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), num_targets=total, document=documents)
 
     def of_images(self, images: Array, *, width: int = 1) -> Batch:
         """Images of which nobody has said anything, float32 [image, height, width, channels]."""

@@ -24,7 +24,7 @@ def read_picture(path: Path, *, size: int, channels: int) -> Array:
     Raises:
         Fault: for a file that cannot be read.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     if not path.is_file():
         raise Fault("does not exist", "correct its name, or put it there")
@@ -37,7 +37,7 @@ def read_picture(path: Path, *, size: int, channels: int) -> Array:
             return _pixels(_flat(image), size, "L" if channels == 1 else "RGB")
     except PermissionError:
         raise Fault("may not be read by you", "change its permissions") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise Fault("is no image that can be read", "write it as png or jpeg") from None
     except Image.DecompressionBombError:
         raise Fault("has more pixels than is safe to read", "make it smaller") from None

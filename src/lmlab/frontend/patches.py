@@ -21,9 +21,9 @@ class Patches(nn.Module):
         super().__init__()
         height, width, channels = shape
         if size < 1 or height % size or width % size:
-            divisors = [str(one) for one in range(1, height + 1) if not height % one and not width % one]
+            divisors = ", ".join(str(one) for one in range(1, height + 1) if not height % one and not width % one)
             raise Mistake(
-                f"frontend.size={size} does not divide images of {height} x {width} pixels; set it to one of {', '.join(divisors)}"
+                f"frontend.size={size} does not divide images of {height} x {width} pixels; set it to one of {divisors}"
             )
         self.size, self.num_patches = size, (height // size) * (width // size)
         self.map = nn.Linear(size * size * channels, dim)

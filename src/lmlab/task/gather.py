@@ -33,7 +33,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat([part[:count] for part, count in zip(parts, counts)])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         whole = gradient.contiguous().clone()
         distributed.all_reduce(whole)
         first = sum(ctx.counts[: distributed.get_rank()])

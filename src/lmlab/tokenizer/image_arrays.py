@@ -15,7 +15,7 @@ from lmlab.published import published
 from lmlab.tokenizer.arrays import Trainer, meta_of
 from lmlab.tokenizer.row_arrays import row_arrays
 from lmlab.tokenizer.trained import Trained
-from lmlab.types import SPLITS, Source
+from lmlab.types import SPLITS, Source, Split
 
 VERSION = 1
 """To be raised with every change of what is written, so that older folders are not taken for it."""
@@ -47,7 +47,7 @@ def image_arrays(source: Source, trainer: Trainer, cache_dir: Path) -> ImageArra
     return ImageArrays(**splits, tokenizer=captions.tokenizer, meta=captions.meta, path=captions.path)
 
 
-def _open(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray] | None:
+def _open(path: Path) -> tuple[dict[Split, Any], Any, Any] | None:
     try:
         if (meta := meta_of(path)) is None:
             return None
