@@ -65,12 +65,14 @@ def answered(loaded: Any, options: Any) -> Iterator[str]:
 @torch.no_grad()
 def told(experiment: Any, task: Any, images: np.ndarray, num: int) -> list[list[str]]:
     """For each image, float32 [image, height, width, channels], what is written, or the nearest captions of training."""
-    batch, tokenizer = experiment.batching.of_images(images), experiment.arrays.tokenizer
+    tokenizer = experiment.arrays.tokenizer
     if not isinstance(task.head, Pairing):
+        batch = experiment.batching.of_images(images)
         return [[tokenizer.decode(ids).strip()] for ids in writer_of(experiment.config, tokenizer)(task, batch)]
     captions = distinct(experiment.arrays.train)
-    scores = task.head.images(task.model(batch.source.to(task.device)).states) @ _of_texts(experiment, task, captions).T
-    return [_best(scores_of, [tokenizer.decode(ids).strip() for ids in captions], num) for scores_of in scores]
+    names = [tokenizer.decode(ids).strip() for ids in captions]
+    scores = _of_images(experiment, task, images) @ _of_texts(experiment, task, captions).T
+    return [_best(one, names, num) for one in scores]
 
 
 def _of_text(experiment: Any, loaded: Any, options: Any) -> Iterator[str]:
@@ -90,20 +92,24 @@ def _of_text(experiment: Any, loaded: Any, options: Any) -> Iterator[str]:
 
 def _of_images(experiment: Any, task: Any, images: np.ndarray) -> Tensor:
     source = experiment.batching.of_images(images).source.to(task.device)
-    found: Tensor = task.head.images(task.model(source).states)
-    return found
+    return cosines(task.head.images(task.model(source).states))
 
 
 def _of_texts(experiment: Any, task: Any, captions: Sequence[list[int]]) -> Tensor:
     found = []
     for first in range(0, len(captions), TOGETHER):
         batch = experiment.batching.of_texts([*captions[first : first + TOGETHER]])
-        found.append(task.head.texts(batch.inputs.to(task.device), batch.document.to(task.device))[0])
+        found.append(cosines(task.head.texts(batch.inputs.to(task.device), batch.document.to(task.device))[0]))
     return torch.cat(found)
 
 
+def cosines(vectors: Tensor) -> Tensor:
+    """Vectors of which products are cosines, of those of a head, of which they are logits."""
+    return torch.nn.functional.normalize(vectors[:, :-1], dim=1)
+
+
 def _best(scores: Tensor, names: Sequence[str], num: int) -> list[str]:
-    """The nearest ones, each with its cosine times the scale."""
+    """The nearest ones, each with its cosine."""
     best = scores.float().topk(min(num, len(names)))
     return [f"{names[place]}  {score:.2f}" for score, place in zip(best.values.tolist(), best.indices.tolist())]
 
