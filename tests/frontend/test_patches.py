@@ -27,5 +27,7 @@ def test_a_patch_is_seen_by_its_own_vector_alone_and_has_its_place():
 
 
 def test_a_size_that_does_not_divide_the_image_is_refused_with_those_that_do():
-    with pytest.raises(Mistake, match=r"frontend\.size=3 does not divide images of 8 x 8 pixels; set it to one of 1, 2, 4, 8"):
+    with pytest.raises(
+        Mistake, match=r"frontend\.size=3 does not divide images of 8 x 8 pixels; set it to one of 1, 2, 4, 8"
+    ):
         Patches(shape=(8, 8, 1), dim=4, size=3, places=True)

@@ -43,7 +43,9 @@ def test_figures_are_those_of_every_pair_looked_at():
     assert found["image_to_text_rank"] == sorted(places)[2]
     by_image = sum(-torch.stack([logits[row].log_softmax(0)[one] for one in own[row]]).mean() for row in range(5)) / 5
     having = [[row for row in range(5) if one in own[row]] for one in range(6)]
-    by_text = sum(-torch.stack([logits[:, one].log_softmax(0)[row] for row in having[one]]).mean() for one in range(6)) / 6
+    by_text = (
+        sum(-torch.stack([logits[:, one].log_softmax(0)[row] for row in having[one]]).mean() for one in range(6)) / 6
+    )
     assert found["loss"] == pytest.approx(float(by_image + by_text) / 2, abs=1e-5)
 
 
