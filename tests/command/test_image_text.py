@@ -124,7 +124,7 @@ def test_what_a_run_cannot_do_is_said_in_a_sentence(name, words, said, request, 
         (["strategy=fsdp"], "choose strategy=ddp"),
         (["head.text.embedding.freeze=true"], "head.text.embedding is not started from word vectors"),
         (["head.text.params=1M"], "head.text.params=1M is wrong"),
-        (["head/text=skipgram"], "head/text=skipgram is not for task=image_text"),
+        (["head/text=glove"], "head/text=glove is not for task=image_text"),
         (["monitor=val/exact_match"], "monitor=val/exact_match is not measured"),
         (["trainer.max_tokens=1000"], "trainer.max_tokens counts running text"),
         (["head=captioning", "decoding.num_beams=0"], "num_beams"),
@@ -150,6 +150,8 @@ def test_speech_refuses_patches(capsys):
 def test_language_modelling_refuses_images(capsys):
     assert cli.run(["train", "data=digits"]) == 2
     assert "data=digits is not for task=language_modeling" in capsys.readouterr().err
+    assert cli.run(["train", "head=contrastive"]) == 2
+    assert "head=contrastive is not for task=language_modeling" in capsys.readouterr().err
 
 
 def test_check_compares_images_and_not_captions(table, capsys):

@@ -16,7 +16,7 @@ def made(kind=Contrastive, temperature=0.07):
     torch.manual_seed(0)
     return kind(
         dim=6,
-        vocab_size=9,
+        text_vocab_size=9,
         text=partial(Bag, dim=5, dropout=0.0, ngrams=1, buckets=1),
         joint_dim=4,
         temperature=temperature,

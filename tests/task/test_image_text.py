@@ -25,7 +25,11 @@ NUMBERS = torch.tensor([[0, 1], [2, IGNORE], [1, 0], [3, IGNORE], [2, IGNORE]])
 
 def head():
     return Contrastive(
-        dim=6, vocab_size=9, text=partial(Bag, dim=5, dropout=0.0, ngrams=1, buckets=1), joint_dim=4, temperature=0.1
+        dim=6,
+        text_vocab_size=9,
+        text=partial(Bag, dim=5, dropout=0.0, ngrams=1, buckets=1),
+        joint_dim=4,
+        temperature=0.1,
     )
 
 

@@ -12,17 +12,17 @@ class Captioning(nn.Module):
 
     Args:
         dim: of the image's states.
-        vocab_size: of the texts.
+        text_vocab_size: tokens that the texts are made of.
         text: makes the decoder, which reads a memory.
         tie_weights: the output has the embedding's weights.
     """
 
-    def __init__(self, *, dim: int, vocab_size: int, text: ModelFactory, tie_weights: bool) -> None:
+    def __init__(self, *, dim: int, text_vocab_size: int, text: ModelFactory, tie_weights: bool) -> None:
         super().__init__()
-        self.text = text(vocab_size=vocab_size, causal=True, memory_dim=dim)
+        self.text = text(vocab_size=text_vocab_size, causal=True, memory_dim=dim)
         self.output = NextToken(
             dim=self.text.dim,
-            vocab_size=vocab_size,
+            vocab_size=text_vocab_size,
             embedding=self.text.embedding,
             tie_weights=tie_weights,
             bias=False,

@@ -17,7 +17,7 @@ class Towers(nn.Module):
 
     Args:
         dim: of the image's states.
-        vocab_size: of the texts.
+        text_vocab_size: tokens that the texts are made of.
         text: makes the encoder of texts.
         joint_dim: width of the space.
         temperature: by which cosines are divided at first; it is learnt.
@@ -26,9 +26,11 @@ class Towers(nn.Module):
     first_bias: float | None = None
     """What is added to every similarity at first, where the loss is not the same under any."""
 
-    def __init__(self, *, dim: int, vocab_size: int, text: ModelFactory, joint_dim: int, temperature: float) -> None:
+    def __init__(
+        self, *, dim: int, text_vocab_size: int, text: ModelFactory, joint_dim: int, temperature: float
+    ) -> None:
         super().__init__()
-        self.text = text(vocab_size=vocab_size, causal=False)
+        self.text = text(vocab_size=text_vocab_size, causal=False)
         self.image_projection = nn.Linear(dim, joint_dim, bias=False)
         self.text_projection = nn.Linear(self.text.dim, joint_dim, bias=False)
         for projection, width in ((self.image_projection, dim), (self.text_projection, self.text.dim)):

@@ -68,7 +68,7 @@ class ImageText(Rows):
         seen = Seen(vocabulary, (side, side, 1)) if isinstance(vocabulary, int) else vocabulary
         encoder = configuration.build(config, "model")(vocab_size=1, causal=Task.causal)
         model = Viewer(frontend=configuration.build(config, "frontend"), encoder=encoder, shape=seen.shape)
-        return model, configuration.build(config, "head")(dim=model.dim, vocab_size=seen.vocab_size)
+        return model, configuration.build(config, "head")(dim=model.dim, text_vocab_size=seen.vocab_size)
 
     def task(self, experiment: Experiment, model: Any, head: Any, optimizer: Callable[[nn.Module], Any]) -> Any:
         return configuration.build(experiment.config, "task")(
