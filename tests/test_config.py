@@ -33,6 +33,8 @@ WITH = {
     **{f"data.{key}": ["data=text"] for key in ("path", "val_path", "test_path")},
     **{f"data.{part}{side}_path": ["data=parallel"] for part in ("", "val_", "test_") for side in ("source", "target")},
     "data.layout.separator": ["data=pair_table"],
+    **{f"data.{key}": ["data=image_table"] for key in ("folder", "suffix")},
+    "head.text.embedding.init_from": ["task=image_text"],
     **{f"data.{key}": ["data=labelled_files"] for key in ("separator", "label_separator", "label_until", "join")},
 }
 KEYS = sorted(config.TEXT)

@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from hydra.utils import get_object
+from PIL import Image
 
 from lmlab import cli, config, tree, values
 from lmlab.command.kind.kind import fits, kind_of
@@ -26,7 +27,7 @@ ELSEWHERE = {"logger": "run"}
 
 
 ALONE = {
-    **dict.fromkeys(("frontend", "features", "decoding"), "speech_recognition"),
+    **dict.fromkeys(("features", "decoding"), "speech_recognition"),
     "batch/masking": "masked_language_modeling",
 }
 """Groups that one task alone has."""
@@ -46,10 +47,10 @@ def task_of(choice):
     group, _, option = choice.partition("=")
     if group == "task" or group in ALONE:
         return ALONE.get(group, option)
-    if group not in ("model", "head", "batch"):
+    if group not in ("model", "head", "batch", "frontend"):
         return None
-    path = GROUPS[group][option]
-    found = next(task for task, (kind, example) in kinds().items() if fits(path, kind.needs[group], example))
+    path, needing = GROUPS[group][option], {task: one for task, one in kinds().items() if group in one[0].needs}
+    found = next(task for task, (kind, example) in needing.items() if fits(path, kind.needs[group], example))
     return None if found == "language_modeling" else found
 
 
@@ -172,6 +173,16 @@ def article(number):
     return {"title": f"{number}", "paragraphs": [{"context": f"ann {number} slept", "qas": [asked, other]}]}
 
 
+def pictures(folder):
+    """A table of images, each with a caption."""
+    lines = ["image,text"]
+    for number in range(30):
+        Image.new("L", (4, 4), 8 * number).save(folder / f"{number}.png")
+        lines.append(f"{number}.png,grey {number % 7}")
+    (folder / "pictures.csv").write_text("\n".join(lines) + "\n")
+    return folder / "pictures.csv"
+
+
 @pytest.fixture(scope="module")
 def small_data(tmp_path_factory):
     """Task -> what makes its data small."""
@@ -202,6 +213,7 @@ def small_data(tmp_path_factory):
         "translation": pairs,
         "summarization": pairs,
         "speech_recognition": tones,
+        "image_text": ["data=image_table", f"data.path={pictures(folder)}", "data.size=4", "decoding.max_tokens=4"],
     }
 
 

@@ -30,12 +30,13 @@ OPTIONAL_TEXT = (
     "data.source_path", "data.target_path", "data.val_source_path", "data.val_target_path", "data.test_source_path",
     "data.test_target_path",
     "data.label_separator", "data.label_until", "data.join", "tokenizer.pattern", "task.evaluation", "model.embedding.init_from",
-    "model.encoder.embedding.init_from", "model.decoder.embedding.init_from",
+    "model.encoder.embedding.init_from", "model.decoder.embedding.init_from", "head.text.embedding.init_from", "data.folder",
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed, or null."""
 
 TEXT = (
     "prompt", "text", "second", "word", "analogy", "checkpoint", "output_dir", "sweep.dir", "samples.prompt", "tokenizer.path",
+    "data.suffix",
     *OPTIONAL_TEXT,
 )  # fmt: skip
 """Keys whose value is plain text, taken as it is typed; `null` is a word like others where no null may stand."""
@@ -461,10 +462,14 @@ def build(config: DictConfig, key: str, *args: Any, **kwargs: Any) -> Any:
 SIDES = ("encoder", "decoder")
 """The models of which a model may consist."""
 
+TEXT_MODEL = "head.text"
+"""The model of texts that a head has beside a model of images."""
+
 
 def own_names(key: str) -> tuple[str, ...]:
     """lmlab's own keys of a block; a model within a model has those of a model."""
-    return NOT_FOR_CONSTRUCTOR.get(re.sub(rf"^(model)(\.({'|'.join(SIDES)}))+$", r"\1", key), ())
+    is_model = key == TEXT_MODEL or re.fullmatch(rf"model(\.({'|'.join(SIDES)}))+", key)
+    return NOT_FOR_CONSTRUCTOR.get("model" if is_model else key, ())
 
 
 def without_own(node: DictConfig, key: str) -> None:
@@ -472,8 +477,9 @@ def without_own(node: DictConfig, key: str) -> None:
     with open_dict(node):
         for name in own_names(key):
             node.pop(name, None)
-    for side in SIDES:
-        if f"{key}.{side}".startswith("model.") and isinstance(node.get(side), DictConfig):
+    for inner in (*(f"model.{side}" for side in SIDES), TEXT_MODEL):
+        block, _, side = inner.partition(".")
+        if key.partition(".")[0] == block and isinstance(node.get(side), DictConfig):
             without_own(node[side], f"{key}.{side}")
 
 

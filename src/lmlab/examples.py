@@ -5,6 +5,7 @@ Each type gives its `texts`, so that a tokenizer can be trained on the examples 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, no_type_check
@@ -134,6 +135,30 @@ class Speech:
     def texts(self) -> tuple[str, ...]:
         """What was said."""
         return (self.text,)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+
+@no_type_check
+@dataclass(frozen=True)
+class Captioned:
+    """An image, and texts of which each says what is in it."""
+
+    name: str
+    """For messages and lists."""
+    texts: tuple[str, ...]
+    """At least one."""
+    pixels: np.ndarray
+    """uint8 [height, width, channels]."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What stands for the image where examples are compared: a hash of its pixels."""
+        content = str(self.pixels.shape).encode() + self.pixels.tobytes()
+        return (hashlib.blake2b(content, digest_size=16).hexdigest(),)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -305,3 +330,39 @@ class Heard:
     def num_features(self) -> int:
         """Of a frame."""
         return len(self.mean)
+
+
+@no_type_check
+@dataclass(frozen=True)
+class Pictures:
+    """The images of a split with their captions as ids, memory-mapped: what batches are made of."""
+
+    pixels: np.ndarray
+    """Of all images, uint8 [example, height, width, channels]."""
+    captions: Rows
+    """An example for each image, a text for each of its captions."""
+    mean: np.ndarray
+    """Of each channel over the training split, float32 [channels]."""
+    scale: np.ndarray
+    """One over its standard deviation there, float32 [channels]."""
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def images_of(self, chosen: np.ndarray) -> np.ndarray:
+        """Some images, with mean 0 and variance 1 over the training split, float32 [chosen, height, width, channels]."""
+        found: np.ndarray = (self.pixels[chosen].astype(np.float32) - self.mean) * self.scale
+        return found
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model of images is built for, and how their pixels are made even."""
+
+    vocab_size: int
+    shape: tuple[int, int, int]
+    """Height, width and channels of every image."""
+    mean: tuple[float, ...] = ()
+    """Of each channel over the training split."""
+    scale: tuple[float, ...] = ()
+    """One over its standard deviation."""

@@ -11,10 +11,10 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from beartype.door import is_bearable
 from omegaconf import DictConfig, OmegaConf
 
-from lmlab.config import SIDES, has, nearest, one_line, own_names
+from lmlab.config import SIDES, TEXT_MODEL, has, nearest, one_line, own_names
 from lmlab.types import Mistake
 
-MODELS = ("model", *(f"model.{side}" for side in SIDES))
+MODELS = ("model", *(f"model.{side}" for side in SIDES), TEXT_MODEL)
 
 OWN: dict[str, Any] = {
     "trainer.max_tokens": int | None,
@@ -177,7 +177,7 @@ def _range_faults(config: DictConfig) -> Iterator[Fault]:
         value = _value(config, key)
         if isinstance(value, int | float) and not 0 <= value <= 1:
             yield Fault(key, value, "a number from 0 to 1")
-    for key in (f"model.{side}.params" for side in SIDES):
+    for key in (f"{part}.params" for part in MODELS[1:]):
         if _value(config, key) is not None:
             yield Fault(key, _value(config, key), "null: the size is fixed of the whole, by model.params")
     yield from _embedding_faults(config)

@@ -60,3 +60,10 @@ def test_frozen_parameters_are_left_out():
     module.embedding.requires_grad_(False)
     params = [parameter for group in parameter_groups(module) for parameter in group["params"]]
     assert len(params) == len(list(module.parameters())) - 1
+
+
+def test_a_model_of_texts_in_a_head_has_matrices_and_its_projection_is_the_heads():
+    task = nn.ModuleDict({"head": nn.ModuleDict({"text": nn.Linear(3, 3), "projection": nn.Linear(3, 3)})})
+    kinds = parameter_kinds(task)
+    assert kinds["head.text.weight"] == "matrix"
+    assert kinds["head.projection.weight"] == "embedding"

@@ -25,13 +25,18 @@ def overlap(train: Iterable[Any], held_out: Iterable[Any]) -> Overlap:
         total += 1
         if _hash(example) in known:
             num += 1
-            first = first or " ".join(" ".join(_shown(example)).split())
+            first = first or " ".join(" ".join(_named(example)).split())
     return Overlap(num, total, first)
 
 
 def _shown(example: Any) -> tuple[str, ...]:
     found: tuple[str, ...] = getattr(example, "inputs", example.texts)
     return found
+
+
+def _named(example: Any) -> tuple[str, ...]:
+    """What tells people which example it is."""
+    return (example.name, *example.texts[:1]) if hasattr(example, "name") else _shown(example)
 
 
 def _hash(example: Any) -> bytes:

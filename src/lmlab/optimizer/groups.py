@@ -32,14 +32,17 @@ def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
 
 
 def parameter_kinds(module: nn.Module) -> dict[str, str]:
-    """The kind of every parameter, by name; what stands in a module called `head` or `router` projects onto choices."""
+    """The kind of every parameter, by name; what stands in a module called `head` or `router` projects onto choices.
+
+    But `head.text` is a model of its own, beside one of images.
+    """
     embeddings = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
     filters = {id(part.weight) for part in module.modules() if isinstance(part, _ConvNd)}
     kinds = {}
     for name, parameter in module.named_parameters():
         if parameter.ndim < 2:
             kinds[name] = "vector"
-        elif id(parameter) in embeddings or {"head", "router"} & set(name.split(".")):
+        elif id(parameter) in embeddings or {"head", "router"} & set(name.removeprefix("head.text.").split(".")):
             kinds[name] = "embedding"
         else:
             kinds[name] = "filter" if id(parameter) in filters else "matrix"

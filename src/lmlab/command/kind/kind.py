@@ -19,6 +19,7 @@ from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
 from lmlab.task.denoising import Denoising
 from lmlab.task.dialogue import Dialogue
+from lmlab.task.image_text import ImageText as ImagesAndTexts
 from lmlab.task.language_modeling import LanguageModeling
 from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 from lmlab.task.question_answering import QuestionAnswering
@@ -138,6 +139,7 @@ def kind_of(config: DictConfig) -> Kind:
     """By the task."""
     from lmlab.command.kind.conversations import Conversations
     from lmlab.command.kind.denoised import Denoised
+    from lmlab.command.kind.image_text import ImageText
     from lmlab.command.kind.labelled import Labelled
     from lmlab.command.kind.masked import Masked
     from lmlab.command.kind.questions import Questions
@@ -158,6 +160,7 @@ def kind_of(config: DictConfig) -> Kind:
         SpeechRecognition: Speech,
         Tagging: Tagged,
         QuestionAnswering: Questions,
+        ImagesAndTexts: ImageText,
     }
     task = configuration.class_of(config, "task")
     return next((kind for one, kind in kinds.items() if issubclass(task, one)), Tokens)()
@@ -177,9 +180,10 @@ def check_parts(config: DictConfig) -> None:
     check_data(config)
     example = configuration.class_of(config, "task").example
     needs = kind_of(config).needs
-    sides = {f"model.{side}": needs["model"] for side in configuration.SIDES if config.model.get(side) is not None}
-    for key, argument in {**needs, **sides}.items():
-        group, target = key.partition(".")[0], OmegaConf.select(config, key)._target_
+    inner = (*(f"model.{side}" for side in configuration.SIDES), configuration.TEXT_MODEL)
+    models = {key: needs["model"] for key in inner if OmegaConf.select(config, key) is not None}
+    for key, argument in {**needs, **models}.items():
+        group, target = "model" if key in models else key, OmegaConf.select(config, key)._target_
         if not str(target).startswith("lmlab.") or suits(target, argument, example):
             continue
         task, own = _option(config.task), _option(OmegaConf.select(config, key))

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 WRITTEN = "written_{split}.jsonl"
 """In the run's folder: of every example of a split its source, its references and what was written."""
 
+HELD_OUT: tuple[Split, ...] = ("val", "test")
+
 TOGETHER = 64
 """Lines of a file that are written for at a time."""
 
@@ -179,24 +181,33 @@ class SourceTarget(Rows):
 
     def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
         """What was written for each held-out source, and how it was scored."""
-        found = {}
-        for split in ("val", "test"):
-            texts = getattr(task.metrics[split], "last", {})
-            if not texts:
-                continue
-            places = sorted(texts)
-            examples = [pair for place, pair in enumerate(self.pairs(experiment, split)) if place in texts]
-            written, references = [texts[place] for place in places], [pair.targets for pair in examples]
-            lines = [
-                json_file.dumps({"source": pair.source, "references": pair.targets, "written": text})
-                for pair, text in zip(examples, written)
-            ]
-            json_file.write_text(run.path / WRITTEN.format(split=split), "\n".join([*lines, ""]))
-            found = signatures(experiment.config.metric.scores, written, references)
-        for name, signature in found.items():
-            log.info("%s: %s", name, signature)
-        if found:
-            json_file.write(run.path / SIGNATURES, found)
+        keep_written(experiment, run, task, lambda split: self.pairs(experiment, split))
+
+
+def keep_written(experiment: Experiment, run: RunFolder, task: Any, pairs: Callable[[Split], list[Example]]) -> None:
+    """Writes what the last evaluation of each split wrote, beside its references, and sacreBLEU's signatures.
+
+    Args:
+        pairs: what each example of a split was written for, and its references.
+    """
+    found = {}
+    for split in HELD_OUT:
+        texts = getattr(task.metrics[split], "last", {})
+        if not texts:
+            continue
+        places = sorted(texts)
+        examples = [pair for place, pair in enumerate(pairs(split)) if place in texts]
+        written, references = [texts[place] for place in places], [pair.targets for pair in examples]
+        lines = [
+            json_file.dumps({"source": pair.source, "references": pair.targets, "written": text})
+            for pair, text in zip(examples, written)
+        ]
+        json_file.write_text(run.path / WRITTEN.format(split=split), "\n".join([*lines, ""]))
+        found = signatures(experiment.config.metric.scores, written, references)
+    for name, signature in found.items():
+        log.info("%s: %s", name, signature)
+    if found:
+        json_file.write(run.path / SIGNATURES, found)
 
 
 def batching_of(config: DictConfig, tokenizer: Trained) -> Any:

@@ -42,7 +42,9 @@ FEATURES = "features.json"
 class Speech(Rows):
     """See Kind."""
 
-    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "num_symbols", "batch": "augment"})
+    needs: Mapping[str, str] = MappingProxyType(
+        {"model": "vocab_size", "head": "num_symbols", "batch": "augment", "frontend": "num_features"}
+    )
 
     def arrays(self, experiment: Experiment) -> SpeechArrays:  # type: ignore[override]
         config = experiment.config
