@@ -155,6 +155,10 @@ def test_every_encoder_trains_and_every_other_model_says_why_not(text, tmp_path,
     [
         (["batch=windows"], "batch=windows is not for task=masked_language_modeling; choose masked"),
         (["head=mean"], "head=mean is not for task=masked_language_modeling; choose masked_token"),
+        (
+            ["head=multi_token"],
+            "head=multi_token is not for task=masked_language_modeling; choose masked_token, next_token",
+        ),
         (["data=packages"], "needs examples of the type Text; choose"),
         (["batch.masking=spam"], "batch.masking=spam is wrong"),
         (["batch.rate=1.5"], "batch.rate=1.5 is wrong"),
