@@ -69,6 +69,10 @@ def test_evaluate_gives_the_figures_of_the_summary(run, capsys):
         assert float(found[name]) == pytest.approx(run.summary[name], abs=1e-4)
 
 
+def test_figures_follow_from_what_is_kept_by_example(run, adds_up):
+    assert adds_up(run)[1] == {"detection_loss", "accuracy", "f1", "generator_loss", "generator_accuracy"}
+
+
 def test_predict_says_how_likely_each_token_was_replaced(run, tmp_path, capsys):
     assert cli.run(["predict", str(run.path), "text=the black cat cat on the mat, and slept."]) == 0
     lines = [line.rsplit("  ", 1) for line in capsys.readouterr().out.splitlines()]
