@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     for figure, value in evaluated(name, options.split, options.checkpoint).items():
         sys.stdout.write(f"{figure:<23} {value:.4f}\n")
     if options.checkpoint == "best" and (table := find_run(name).path / TABLE.format(split=options.split)).exists():
-        sys.stdout.write(f"{'confusion matrix':<23} {table}\n")
+        sys.stdout.write(f"{'confusion':<23} {table}\n")
     return 0
 
 

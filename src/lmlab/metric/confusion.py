@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol, no_type_check, runtime_checkable
-
-import numpy as np
+from typing import Any, Protocol, runtime_checkable
 
 MOST_CLASSES = 2_000
 """With more, a table of all pairs would be larger than what it tells."""
 
 
-@no_type_check
 @runtime_checkable
 class Confused(Protocol):
     """A metric that keeps what the last evaluation, of all ranks together, took for what."""
 
-    last_confusion: np.ndarray | None
+    last_confusion: Any
     """Whole numbers [class, class], rows are the truth; of several labels [class, 2, 2], not there and there. None: too many
     classes, or nothing was evaluated."""

@@ -61,7 +61,10 @@ def _rouge_of_each(texts: Sequence[str], references: References) -> list[list[fl
     tokenizer: Any = _Characters() if is_by_character else DefaultTokenizer(use_stemmer=True)
     scorer: Any = RougeScorer(ROUGE, tokenizer=tokenizer)
     return [
-        [max(found[name].fmeasure for found in (scorer.score(reference, text) for reference in own)) for name in ROUGE]
+        [
+            float(max(found[name].fmeasure for found in (scorer.score(reference, text) for reference in own)))
+            for name in ROUGE
+        ]
         for text, own in zip(texts, references)
     ]
 
