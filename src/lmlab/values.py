@@ -65,6 +65,7 @@ POSITIVE = (
     "tokenizer.min_count", "optimizer.num_iterations", "model.position.base", "model.position.max_length",
     "sweep.num_trials", "sweep.parallel", "sweep.jobs_per_device", "sweep.job_timeout",
     "tokenizer.phrases", "tokenizer.phrase_passes", "num_beams", "no_repeat_ngram", "batch.masking.max_length",
+    "task.temperature",
 )  # fmt: skip
 
 NOT_NEGATIVE = (
@@ -72,7 +73,7 @@ NOT_NEGATIVE = (
     "optimizer.initial_accumulator_value", "samples.every", "samples.num", "samples.max_tokens", "samples.temperature",
     "early_stopping.patience", "early_stopping.min_delta", "schedule.patience", "schedule.gamma", "schedule.after",
     "model.init_std", "model.init_range", "head.init_range", "model.norm.eps", "max_tokens", "temperature",
-    "tokenizer.phrase_discount", "length_penalty", "task.pseudo_perplexity",
+    "tokenizer.phrase_discount", "length_penalty", "task.pseudo_perplexity", "task.weight",
 )  # fmt: skip
 
 FRACTION = ("model.dropout", "model.attention.dropout", "task.label_smoothing", "ema.decay", "batch.rate")

@@ -55,6 +55,35 @@ def test_evaluate_gives_the_figures_of_the_summary(run, capsys):
     assert float(found["val/accuracy"]) == pytest.approx(run.summary["val/accuracy"], abs=1e-4)
 
 
+def test_the_run_keeps_what_was_taken_for_what_and_evaluate_says_where(run, capsys):
+    kept = json.loads((run.path / "confusion_test.json").read_text())
+    total = sum(count for *_, count in kept["cells"])
+    right = sum(count for truth, said, count in kept["cells"] if truth == said)
+    assert right / total == pytest.approx(run.summary["test/accuracy"], abs=1e-6)
+    assert kept["labels"] == ["few", "many"]
+    assert "What was taken for what" in (run.path / "report.html").read_text(encoding="utf-8")
+    assert cli.run(["evaluate", str(run.path), "split=train"]) == 0
+    table = run.path / "confusion_train.csv"
+    assert str(table) in capsys.readouterr().out
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    assert rows[0] == ["truth \\ taken for", "few", "many"]
+    assert sum(int(cell) for row in rows[1:] for cell in row[1:]) > total
+    assert cli.run(["evaluate", str(run.path), "split=val", "checkpoint=last"]) == 0
+    assert "confusion" not in capsys.readouterr().out
+
+
+def test_figures_follow_from_what_is_kept_by_example(run, adds_up):
+    assert adds_up(run) == ("examples", {"accuracy", "loss"})
+
+
+def test_check_counts_the_tokens_that_training_sees(table, run, capsys):
+    assert cli.run(["check", *SMALL, f"data.path={table}"]) == 0
+    said = capsys.readouterr().out
+    tokens = next(line for line in said.splitlines() if line.startswith("tokens "))
+    assert tokens.split()[1] == f"{run.summary['tokens']:,},"
+    assert "examples, " in said
+
+
 def test_predict_gives_each_label_a_probability(run, tmp_path, capsys):
     assert cli.run(["predict", str(run.path), "text=What's an x, then?"]) == 0
     found = [line.split("  ") for line in capsys.readouterr().out.splitlines()]

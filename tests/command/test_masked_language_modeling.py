@@ -9,6 +9,7 @@ import torch
 from lmlab import cli, config, tree
 from lmlab.command.kind.kind import fits
 from lmlab.run.store import find
+from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 from lmlab.types import Mistake
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
@@ -69,6 +70,21 @@ def test_evaluate_gives_the_figures_of_the_summary(run, capsys):
     found = dict(line.split() for line in capsys.readouterr().out.splitlines())
     for name in ("test/loss", "test/pseudo_perplexity"):
         assert float(found[name]) == pytest.approx(run.summary[name], abs=1e-4)
+
+
+def test_pseudo_perplexity_of_the_training_split_hides_as_few_tokens(run, monkeypatch, capsys):
+    asked = []
+    one_at_a_time = MaskedLanguageModeling._one_at_a_time
+
+    def counted(task, batch, row):
+        found = one_at_a_time(task, batch, row)
+        asked.append(len(found[0]))
+        return found
+
+    monkeypatch.setattr(MaskedLanguageModeling, "_one_at_a_time", counted)
+    assert cli.run(["evaluate", str(run.path), "split=train"]) == 0
+    assert "train/pseudo_perplexity" in capsys.readouterr().out
+    assert 0 < sum(asked) < 300
 
 
 def test_predict_fills_what_is_hidden(run, tmp_path, capsys):
@@ -155,6 +171,10 @@ def test_every_encoder_trains_and_every_other_model_says_why_not(text, tmp_path,
     [
         (["batch=windows"], "batch=windows is not for task=masked_language_modeling; choose masked"),
         (["head=mean"], "head=mean is not for task=masked_language_modeling; choose masked_token"),
+        (
+            ["head=multi_token"],
+            "head=multi_token is not for task=masked_language_modeling; choose masked_token, next_token",
+        ),
         (["data=packages"], "needs examples of the type Text; choose"),
         (["batch.masking=spam"], "batch.masking=spam is wrong"),
         (["batch.rate=1.5"], "batch.rate=1.5 is wrong"),

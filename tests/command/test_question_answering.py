@@ -76,6 +76,10 @@ def test_evaluate_gives_the_figures_of_the_summary(run, capsys):
     assert {name.partition("/")[2] for name in found} >= FIGURES
 
 
+def test_figures_follow_from_what_is_kept_by_example(run, adds_up):
+    assert adds_up(run)[1] == {"f1", "exact_match"}
+
+
 def test_predict_answers_with_a_part_of_the_context(run, tmp_path, capsys):
     context = "Zoë  met Bob1, and 王2. " * 4
     assert cli.run(["predict", str(run.path), "text=who met someone?", f"second={context}"]) == 0

@@ -47,6 +47,10 @@ def test_evaluate_gives_the_figures_of_the_summary(run, capsys):
     assert float(found["test/chrf"]) == pytest.approx(run.summary["test/chrf"], abs=1e-4)
 
 
+def test_figures_follow_from_what_is_kept_by_example(run, adds_up):
+    assert adds_up(run)[1] == {"bleu", "chrf", "exact_match", "loss", "perplexity"}
+
+
 def test_predict_writes_for_a_text_and_for_each_line_of_a_file(run, tmp_path, capsys):
     assert cli.run(["predict", str(run.path), "text=1 May 1999"]) == 0
     alone = capsys.readouterr().out

@@ -65,6 +65,10 @@ def test_evaluate_gives_the_figures_of_the_summary(run, capsys):
     assert float(found["val/loss"]) == pytest.approx(run.summary["val/loss"], abs=1e-3)
 
 
+def test_figures_follow_from_what_is_kept_by_example(run, adds_up):
+    assert adds_up(run)[1] == {"wer", "cer", "accuracy", "loss"}
+
+
 def test_predict_writes_down_a_recording_or_those_of_a_folder(run, recordings, capsys):
     assert cli.run(["predict", str(run.path), f"path={recordings / 'one.wav'}"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1

@@ -58,6 +58,10 @@ def test_evaluate_gives_the_figures_of_the_summary(run, capsys):
         assert float(found[name]) == pytest.approx(run.summary[name], abs=1e-4)
 
 
+def test_figures_follow_from_what_is_kept_by_example(run, adds_up):
+    assert adds_up(run)[1] == {"span_f1", "accuracy"}
+
+
 def test_predict_gives_each_word_a_tag(run, tmp_path, capsys):
     assert cli.run(["predict", str(run.path), "text=we met Zoë and n1"]) == 0
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]

@@ -46,3 +46,17 @@ def test_all_examples_of_one_class_give_numbers():
     assert all(
         np.isfinite(value) for value in scores(LOGITS, torch.zeros(200, dtype=torch.long), multi_label=False).values()
     )
+
+
+def test_confusion_is_scikit_learns_and_of_the_last_evaluation():
+    metric = LabelScores(num_classes=4, multi_label=False)
+    metric.update(LOGITS[:100], CLASSES[:100])
+    metric.update(LOGITS[100:], CLASSES[100:])
+    metric.compute()
+    assert np.array_equal(metric.last_confusion, metrics.confusion_matrix(CLASSES, LOGITS.argmax(dim=-1)))
+    metric.reset()
+    targets = (torch.rand(200, 4, generator=DRAW) < 0.4).float()
+    several = LabelScores(num_classes=4, multi_label=True)
+    several.update(LOGITS, targets)
+    several.compute()
+    assert np.array_equal(several.last_confusion, metrics.multilabel_confusion_matrix(targets, LOGITS > 0))

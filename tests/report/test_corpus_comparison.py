@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from sacrebleu.metrics import BLEU
+from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.significance import PairedTest
 from scipy import stats
 
-from lmlab.report.corpus_comparison import accuracy, approximate_randomisation, bleu, f1, paired_bootstrap
+from lmlab.report.corpus_comparison import accuracy, approximate_randomisation, bleu, chrf, f1, paired_bootstrap
 
 WORDS = ["the", "a", "cat", "dog", "sat", "ran", "on", "under", "mat", "tree", "and", "saw", "big", "small", "red"]
 
@@ -51,7 +51,8 @@ def test_bleu_is_sacrebleus(corpus, statistics):
     expected = BLEU().corpus_score(first, [references]).score
     assert bleu(statistics[0].sum(axis=0, keepdims=True))[0] == pytest.approx(expected, rel=1e-9)
     short = np.array([[4.0, 9.0, 3, 2, 1, 0, 4, 3, 2, 1], [0.0, 9.0, *[0] * 8]])
-    assert bleu(short).tolist() == [0.0, 0.0]
+    smoothed = BLEU.compute_bleu([3, 2, 1, 0], [4, 3, 2, 1], 4, 9, smooth_method="exp").score
+    assert bleu(short).tolist() == pytest.approx([smoothed, 0.0])
 
 
 def test_approximate_randomisation_is_sacrebleus_draw_for_draw(corpus, statistics):
@@ -116,3 +117,20 @@ def test_portions_change_nothing_but_memory(statistics, monkeypatch):
 def test_systems_with_different_examples_are_refused(statistics):
     with pytest.raises(AssertionError, match="same examples"):
         paired_bootstrap(statistics[0][:5], statistics[1], score=bleu)
+
+
+def test_chrf_is_sacrebleus():
+    said, true = ["the cat sat", "", "dogs"], [["the cat is here", "a b", "a dog"]]
+    scorer = CHRF()
+    each = np.array(scorer._extract_corpus_statistics(said, true), dtype=float)
+    assert chrf(each.sum(axis=0)[None])[0] == pytest.approx(scorer.corpus_score(said, true).score)
+    assert chrf(np.zeros((1, 18)))[0] == 0
+
+
+@pytest.mark.parametrize(
+    "said", [["a cat", "on a mat"], ["the cat sat here", "ran"], ["a cat is", ""], ["x", "y"], ["", ""]]
+)
+def test_bleu_without_a_match_of_some_order_is_smoothed_as_sacrebleus(said):
+    scorer, true = BLEU(), [["the cat sat on it", "on the mat"]]
+    each = np.array(scorer._extract_corpus_statistics(said, true), dtype=float)
+    assert bleu(each.sum(axis=0)[None])[0] == pytest.approx(scorer.corpus_score(said, true).score)

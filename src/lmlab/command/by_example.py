@@ -15,6 +15,9 @@ from lmlab.types import Examples
 
 HELD_OUT = ("val", "test")
 
+EXAMPLES = "examples"
+"""What the source yields, where these are no running text."""
+
 
 def keep_by_example(experiment: Experiment, task: Any) -> None:
     """From here on evaluations also add up by example, where the metric can and the split is evaluated whole."""
@@ -43,12 +46,14 @@ def _examples(experiment: Experiment, split: str, metric: Comparable) -> Example
         statistics=(*metric.units, *told),
         scores=dict(metric.scores),
         kind=found.kind,
-        source=experiment.fingerprint if found.kind == "documents" else arrays.path.name,
+        source=arrays.path.name if found.kind.startswith("blocks") else experiment.fingerprint,
     )
 
 
 def _told(experiment: Experiment, split: Any, found: Division) -> dict[str, Any]:
-    """Bytes and words of each example: of a document its own, of a block of tokens its share of the split's."""
+    """Bytes and words of each example of running text: of a document its own, of a block of tokens its share of the split's."""
+    if found.kind == EXAMPLES:
+        return {}
     if found.kind == "documents":
         texts = (example.text for example in experiment.source.read(split))
         counts = np.array([(len(text.encode()), num_words(text)) for text in texts])
@@ -59,8 +64,10 @@ def _told(experiment: Experiment, split: Any, found: Division) -> dict[str, Any]
 
 def _division(experiment: Experiment, split: str) -> Division:
     arrays = experiment.arrays
+    if not isinstance(rows := getattr(arrays, split), np.ndarray):
+        return Division(EXAMPLES, experiment.kind.ends(rows))  # type: ignore[attr-defined]
     num_documents = arrays.meta["splits"][split]["documents"]
-    return division(getattr(arrays, split), eos=arrays.tokenizer.eos, num_documents=num_documents)
+    return division(rows, eos=arrays.tokenizer.eos, num_documents=num_documents)
 
 
 def _is_whole(experiment: Experiment, split: str) -> bool:

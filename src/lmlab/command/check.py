@@ -58,13 +58,15 @@ def _at(config: Any, key: str) -> Any:
 
 def plan(experiment: Any) -> Iterator[str]:
     """Size, cost and length."""
+    from lmlab.command.volume import volume
+
     cost = experiment.kind.cost(experiment)
     memory = cost.memory
     steps, batching = experiment.horizon.total_steps, experiment.batching
-    per_step = batching.size * batching.seq_len
+    held = volume(experiment)
     yield f"parameters        {cost.parameters:,}"
     if cost.flops is not None:
-        yield f"training FLOPs    {cost.flops:,.0f} per token, {cost.flops * steps * per_step:.2e} in all"
+        yield f"training FLOPs    {cost.flops:,.0f} per token, {cost.flops * steps * held.tokens:.2e} in all"
     yield (
         f"memory            {memory.total / 2**20:,.0f} MiB: weights {memory.weights / 2**20:,.0f}, gradients "
         f"{memory.gradients / 2**20:,.0f}, optimizer {memory.optimizer / 2**20:,.0f}, activations of one pass "
@@ -72,8 +74,13 @@ def plan(experiment: Any) -> Iterator[str]:
     )
     passes, trainer = experiment.share.num_micro, experiment.config.trainer
     epochs = steps / experiment.horizon.steps_per_epoch
-    yield f"steps             {steps:,} of {batching.size} x {batching.seq_len} tokens, in {passes} pass(es)"
-    yield f"tokens            {steps * per_step:,}, {epochs:.2f} epochs of {len(experiment.arrays.train):,}"
+    if held.examples is None:
+        yield f"steps             {steps:,} of {batching.size} x {batching.seq_len} tokens, in {passes} pass(es)"
+        yield f"tokens            {steps * held.tokens:,.0f}, {epochs:.2f} epochs of {len(experiment.arrays.train):,}"
+    else:
+        each = f"{held.tokens / held.rows:,.1f} tokens (frames, of speech) each, {held.padding:.0%} padding beside"
+        yield f"steps             {steps:,} of {held.rows:,.1f} examples, {each}, in {passes} pass(es)"
+        yield f"tokens            {steps * held.tokens:,.0f}, {epochs:.2f} epochs of {held.examples:,} examples"
     yield f"device            {trainer.accelerator}, {trainer.precision}, {trainer.threads} threads"
     if experiment.has_ranks:
         strategy = configuration.class_of(experiment.config, "strategy").__name__

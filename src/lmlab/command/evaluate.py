@@ -1,6 +1,7 @@
 """lmlab evaluate RUN split=test checkpoint=best: the loss of a trained run on a split of its data."""
 
 import sys
+from dataclasses import replace
 
 from omegaconf import DictConfig
 
@@ -8,6 +9,8 @@ from lmlab import config as configuration
 from lmlab import values
 from lmlab.command import front
 from lmlab.command.stored import stored
+from lmlab.launcher.find import find_run
+from lmlab.report.confusion import TABLE
 from lmlab.types import SPLITS, Mistake
 
 OPTIONS = {"split": str, "checkpoint": str}
@@ -25,6 +28,8 @@ def main(arguments: list[str]) -> int:
         raise Mistake(f"split={options.split} is wrong: expected {', '.join(SPLITS)}")
     for figure, value in evaluated(name, options.split, options.checkpoint).items():
         sys.stdout.write(f"{figure:<23} {value:.4f}\n")
+    if options.checkpoint == "best" and (table := find_run(name).path / TABLE.format(split=options.split)).exists():
+        sys.stdout.write(f"{'confusion':<23} {table}\n")
     return 0
 
 
@@ -37,11 +42,11 @@ def on_one_device(config: DictConfig) -> DictConfig:
 
 def evaluated(name: str, split: str, which: str) -> dict[str, float]:
     """The figures of one split under one checkpoint's weights."""
+    from lmlab.command.confusion import keep_confusion
     from lmlab.command.experiment import build_task, build_trainer, resolve
     from lmlab.command.fit import quiet
     from lmlab.command.load import weights_of
     from lmlab.command.result import measured
-    from lmlab.launcher.find import find_run
 
     run = find_run(name)
     experiment = resolve(on_one_device(stored(run.path / "config.yaml")))
@@ -52,13 +57,15 @@ def evaluated(name: str, split: str, which: str) -> dict[str, float]:
     if not len(getattr(experiment.arrays, split)):
         raise Mistake(f"split={split} is empty in this data; set split=val or split=train")
     with quiet():
+        if split == "train":  # in the place of the test split, so that what is measured on a part is so on a part of it
+            experiment.arrays = replace(experiment.arrays, test=experiment.arrays.train)
         task = build_task(experiment)
         task.load_state_dict(weights_of(run, which))
         trainer = build_trainer(experiment, callbacks=[], plugins=[], folder=run.path)
-        data = experiment.datamodule()
-        if split != "train":
-            return measured(trainer, task, data, split)
-        data.tokens["test"] = experiment.arrays.train
-        task.metrics["test"] = experiment.kind.metric(experiment)("train")
-        figures = measured(trainer, task, data, "test")
-        return {name.replace("test/", "train/"): value for name, value in figures.items()}
+        if split == "train":
+            task.metrics["test"] = experiment.kind.metric(experiment)("train")
+        figures = measured(trainer, task, experiment.datamodule(), "test" if split == "train" else split)
+        labels = getattr(experiment.arrays, "labels", ())
+        if which == "best" and labels:  # of other weights it is another than the run's
+            keep_confusion(run.path, task, labels, [split])
+    return {name.replace("test/", f"{split}/"): value for name, value in figures.items()}

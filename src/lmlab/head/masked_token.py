@@ -7,7 +7,7 @@ from lmlab.head.next_token import NextToken
 
 
 class MaskedToken(nn.Module):
-    """States -> logits over the vocabulary, with a layer of its own before the map onto it."""
+    """States -> logits over the vocabulary, with a layer of its own, as wide as the embedding, before the map onto it."""
 
     def __init__(
         self,
@@ -20,13 +20,14 @@ class MaskedToken(nn.Module):
         tie_weights: bool,
     ) -> None:
         super().__init__()
-        self.transform = nn.Linear(dim, dim)
+        width = embedding.embedding_dim
+        self.transform = nn.Linear(dim, width)
         nn.init.normal_(self.transform.weight, std=0.02)
         nn.init.zeros_(self.transform.bias)
         self.activation = activation
-        self.norm = nn.LayerNorm(dim, eps=eps)
+        self.norm = nn.LayerNorm(width, eps=eps)
         self.tokens = NextToken(
-            dim=dim,
+            dim=width,
             vocab_size=vocab_size,
             embedding=embedding,
             tie_weights=tie_weights,

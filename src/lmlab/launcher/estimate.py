@@ -50,8 +50,10 @@ def estimate(overrides: Sequence[str]) -> str:
 
 def tokens_of(planned: Planned) -> int:
     """That a job is trained on."""
+    from lmlab.command.volume import volume
+
     experiment = planned.experiment
-    return int(experiment.horizon.total_steps * experiment.batching.size * experiment.batching.seq_len)
+    return int(experiment.horizon.total_steps * volume(experiment).tokens)
 
 
 def seed_of(planned: Planned) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,10 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from lmlab.examples import Question, QuestionRows
-from lmlab.metric.answers import scored
+from lmlab.metric.answers import of_each, scored
 from lmlab.metric.gathered import gathered
+from lmlab.metric.per_example import PerExample
+from lmlab.metric.token_loss import UNIT
 
 
 class Said(NamedTuple):
@@ -37,22 +40,28 @@ class AnswerScores(Metric):
     """
 
     full_state_update = False
+    units: Mapping[str, float] = MappingProxyType({"exact": 1.0, "common": UNIT, "questions": 1.0})
+    scores: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+        {"f1": ("mean", ("common", "questions")), "exact_match": ("accuracy", ("exact", "questions"))}
+    )
     total: Tensor
     num_known: Tensor
     places: list[Tensor]
     tokens: list[Tensor]
-    scores: list[Tensor]
+    margins: list[Tensor]
+    """Of each window the scores of its best span and of no answer."""
 
     def __init__(
         self, *, questions: Callable[[], Sequence[Question]], rows: QuestionRows, threshold: float | None
     ) -> None:
         super().__init__()
         self.questions, self.rows, self.threshold = questions, rows, threshold
+        self.by_example: PerExample | None = None
         self.last: dict[int, str] = {}
         """Question -> its answer, empty for none, of the last evaluation."""
         self.add_state("total", torch.zeros((), dtype=torch.double), dist_reduce_fx="sum")
         self.add_state("num_known", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
-        for name in ("places", "tokens", "scores"):
+        for name in ("places", "tokens", "margins"):
             self.add_state(name, [], dist_reduce_fx="cat")
 
     def update(
@@ -69,7 +78,7 @@ class AnswerScores(Metric):
         self.num_known += num_known
         self.places.append(places)
         self.tokens.append(tokens)
-        self.scores.append(scores.detach())
+        self.margins.append(scores.detach())
 
     def compute(self) -> dict[str, float]:
         num_known = int(self.num_known)
@@ -77,11 +86,16 @@ class AnswerScores(Metric):
         none = torch.zeros(0, 2)
         places = gathered(self.places, none[:, 0].long()).cpu().numpy()
         tokens = gathered(self.tokens, none.long()).cpu().numpy()
-        scores = gathered(self.scores, none).cpu().numpy()
+        scores = gathered(self.margins, none).cpu().numpy()
         said = best_of(places, tokens, scores, threshold=self.threshold)
         questions = self.questions()
         self.last = {place: self._text(questions[place], place, one) for place, one in said.items()}
         right = [[one.text for one in questions[place].answers] for place in self.last]
+        if self.by_example is not None:
+            each = [(is_right, round(f1 / UNIT), 1) for is_right, f1 in of_each([*self.last.values()], right)]
+            counts = torch.tensor(each, dtype=torch.long).reshape(-1, len(self.units))
+            self.by_example.add_known(torch.tensor([*self.last], dtype=torch.long), counts)
+            self.by_example.conclude()
         return {"loss": loss, **scored([*self.last.values()], right)}
 
     def _text(self, question: Question, place: int, said: Said) -> str:

@@ -49,13 +49,18 @@ def best_over(score: Callable[[str, str], float], answer: str, right: Sequence[s
     return max(score(answer, one) for one in right or [""])
 
 
+def of_each(answers: Sequence[str], right: Sequence[Sequence[str]]) -> list[tuple[float, float]]:
+    """Exact match and F1 of each answer."""
+    return [(best_over(is_equal, one, own), best_over(f1, one, own)) for one, own in zip(answers, right)]
+
+
 def scored(answers: Sequence[str], right: Sequence[Sequence[str]]) -> dict[str, float]:
     """Exact match and F1 of a split, 0 to 1, and apart for questions with and without an answer where there are both."""
-    of_each = [(best_over(is_equal, one, own), best_over(f1, one, own)) for one, own in zip(answers, right)]
-    groups = {"": of_each}
+    of_all = of_each(answers, right)
+    groups = {"": of_all}
     if len({bool(own) for own in right}) == 2:
-        groups["answerable_"] = [pair for pair, own in zip(of_each, right) if own]
-        groups["no_answer_"] = [pair for pair, own in zip(of_each, right) if not own]
+        groups["answerable_"] = [pair for pair, own in zip(of_all, right) if own]
+        groups["no_answer_"] = [pair for pair, own in zip(of_all, right) if not own]
     names = ("exact_match", "f1")
     found = {
         f"{group}{name}": sum(pair[number] for pair in pairs) / max(1, len(pairs))

@@ -25,28 +25,38 @@ class PerExample:
         """What the last evaluation found."""
         self._ends = torch.from_numpy(ends)
         self._sums = torch.zeros(len(ends), len(units), dtype=torch.long)
+        self._known = torch.zeros_like(self._sums)
 
     def add(self, place: Int[Tensor, "..."], counts: Int[Tensor, "... statistics"]) -> None:
         """A batch: what is counted at each place, 0 at padding, whose places may lie beyond the last example."""
+        self._ends, self._sums = self._added(self._sums, place, counts)
+
+    def add_known(self, place: Int[Tensor, "..."], counts: Int[Tensor, "... statistics"]) -> None:
+        """What every rank has found of the whole split, as metrics do that gather it before they compute: it counts once."""
+        self._ends, self._known = self._added(self._known, place, counts)
+
+    def _added(self, sums: Tensor, place: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         device = place.device if place.device.type == "cuda" else torch.device("cpu")  # MPS lacks some sums of integers
-        self._ends, self._sums = self._ends.to(device), self._sums.to(device)
-        example = torch.bucketize(place.to(device).flatten(), self._ends, right=True)
-        self._sums.index_add_(0, example.clamp(max=len(self._ends) - 1), counts.to(device).flatten(0, -2))
+        ends, sums = self._ends.to(device), sums.to(device)
+        example = torch.bucketize(place.to(device).flatten(), ends, right=True)
+        return ends, sums.index_add_(0, example.clamp(max=len(ends) - 1), counts.to(device).flatten(0, -2))
 
     def conclude(self) -> None:
         """At the end of an evaluation: the sums over all ranks, each of which calls it; the next begins at 0."""
         if distributed.is_available() and distributed.is_initialized():
             distributed.all_reduce(self._sums)
-        self.totals = self._sums.cpu().numpy() * np.array(list(self.units.values()))
+        sums = self._sums.cpu() + self._known.cpu()
+        self.totals = sums.numpy() * np.array(list(self.units.values()))
         self._sums.zero_()
+        self._known.zero_()
 
 
 @runtime_checkable
 class Comparable(Protocol):
     """A metric whose figures follow from sums over examples: then `lmlab report SWEEP test=bootstrap` can compare them.
 
-    `TokenLoss` is one. Its `update` adds to `by_example` where that is not None, its `compute` concludes it. A task of
-    translation would count lengths and matches of n-grams, one of tagging true and false positives and false negatives.
+    Its `update` adds to `by_example` where that is not None, its `compute` concludes it. `TokenLoss` adds up losses,
+    `TextScores` lengths and matches of n-grams, `TagScores` true and false positives and false negatives.
     """
 
     units: Mapping[str, float]

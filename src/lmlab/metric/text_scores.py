@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
 from lmlab.metric.gathered import gathered
+from lmlab.metric.per_example import PerExample
 from lmlab.metric.token_loss import UNIT
-from lmlab.metric.written import SCORES, References, scored
+from lmlab.metric.written import SCORES, STATISTICS, References, scored, statistics
 from lmlab.types import Mistake
 
 
@@ -38,7 +40,15 @@ class TextScores(Metric):
     ) -> None:
         super().__init__()
         check_scores(scores)
-        self.scores, self.references, self.decode = scores, references, decode
+        self.names, self.references, self.decode = scores, references, decode
+        self.units: Mapping[str, float] = {name: unit for one in scores for name, unit in STATISTICS[one].units.items()}
+        self.units |= {"nll": UNIT, "tokens": 1.0}
+        self.scores: Mapping[str, tuple[str, tuple[str, ...]]] = {
+            **{figure: taken for one in scores for figure, taken in STATISTICS[one].scores.items()},
+            "loss": ("mean", ("nll", "tokens")),
+            "perplexity": ("perplexity", ("nll", "tokens")),
+        }
+        self.by_example: PerExample | None = None
         self.last: Mapping[int, str] = {}
         """Place -> what was written there, of the last evaluation."""
         for name in ("nll", "tokens", "not_finite"):
@@ -46,13 +56,20 @@ class TextScores(Metric):
         for name in ("written", "places"):
             self.add_state(name, [], dist_reduce_fx="cat")
 
-    def update(self, nll: Tensor, written: Sequence[Sequence[int]], places: Tensor) -> None:
-        """Add a batch: the losses of its targets [target], what was written for each example, and their places [batch]."""
+    def update(
+        self, nll: Tensor, written: Sequence[Sequence[int]], places: Tensor, num_targets: Tensor | None = None
+    ) -> None:
+        """Add a batch: the losses of its targets [target], what was written for each example, their places [batch], and how
+        many of the targets are each example's [batch]."""
         nll = nll.detach().float()
         is_finite = nll.isfinite()
         self.nll += torch.where(is_finite, nll / UNIT, 0.0).round().long().sum()
         self.not_finite += (~is_finite).sum()
         self.tokens += nll.numel()
+        if self.by_example is not None and num_targets is not None and len(nll):
+            counts = torch.zeros(len(nll), len(self.units), dtype=torch.long, device=nll.device)
+            counts[:, -2], counts[:, -1] = torch.where(is_finite, nll / UNIT, 0.0).round().long(), 1
+            self.by_example.add(places.repeat_interleave(num_targets), counts)
         lengths = torch.tensor([len(ids) for ids in written], dtype=torch.long, device=places.device)
         self.places.append(torch.stack([places, lengths], dim=1))
         flat = [one for ids in written for one in ids]
@@ -64,11 +81,16 @@ class TextScores(Metric):
         found = {"loss": loss, "perplexity": math.inf if loss >= 700 else math.exp(loss)}
         self.last = self._texts()
         if not self.last:
-            return {**found, **dict.fromkeys(figures(self.scores), math.nan)}
+            return {**found, **dict.fromkeys(figures(self.names), math.nan)}
         references = self.references()
         texts = [self.last[place] for place in sorted(self.last)]
         own = [references[place] for place in sorted(self.last)]
-        return {**found, **scored(self.scores, texts, own)}
+        if self.by_example is not None:
+            columns = [*(statistics(name, texts, own) for name in self.names), np.zeros((len(texts), 2))]
+            counts = (np.column_stack(columns) / np.array([*self.units.values()])).round().astype(np.int64)
+            self.by_example.add_known(torch.tensor(sorted(self.last)), torch.from_numpy(counts))
+            self.by_example.conclude()
+        return {**found, **scored(self.names, texts, own)}
 
     def _texts(self) -> dict[int, str]:
         none = torch.zeros(0, dtype=torch.long)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+
+from lmlab.metric.per_example import PerExample
+from lmlab.metric.token_loss import UNIT
 
 COUNTS = ("examples", "right", "word_errors", "words", "character_errors", "characters")
 
@@ -24,23 +28,40 @@ class Transcripts(Metric):
     """
 
     full_state_update = False
+    units: Mapping[str, float] = MappingProxyType({**dict.fromkeys(COUNTS, 1.0), "nll": UNIT})
+    scores: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+        {
+            "wer": ("mean", ("word_errors", "words")),
+            "cer": ("mean", ("character_errors", "characters")),
+            "accuracy": ("accuracy", ("right", "examples")),
+            "loss": ("mean", ("nll", "examples")),
+        }
+    )
     total: Tensor
     counts: Tensor
 
     def __init__(self, *, spell: Callable[[list[int]], str]) -> None:
         super().__init__()
         self.spell = spell
+        self.by_example: PerExample | None = None
         self.add_state("total", torch.zeros(()), dist_reduce_fx="sum")
         self.add_state("counts", torch.zeros(len(COUNTS), dtype=torch.long), dist_reduce_fx="sum")
 
-    def update(self, losses: Tensor, found: Sequence[list[int]], said: Sequence[list[int]]) -> None:
-        """Add a batch: losses [batch], and the tokens of each recording."""
+    def update(
+        self, losses: Tensor, found: Sequence[list[int]], said: Sequence[list[int]], places: Tensor | None = None
+    ) -> None:
+        """Add a batch: losses [batch], the tokens of each recording, and its place in the split [batch]."""
         self.total = self.total + losses.detach().sum().to(self.total)
         counts = [errors(self.spell(one), self.spell(other)) for one, other in zip(found, said, strict=True)]
         if counts:
             self.counts = self.counts + torch.tensor(counts).sum(dim=0).to(self.counts)
+        if counts and self.by_example is not None and places is not None:
+            nats = (losses.detach().double().cpu() / UNIT).round().long()
+            self.by_example.add(places.cpu(), torch.cat([torch.tensor(counts), nats[:, None]], dim=1))
 
     def compute(self) -> dict[str, float]:
+        if self.by_example is not None:
+            self.by_example.conclude()
         counts = dict(zip(COUNTS, self.counts.tolist(), strict=True))
         number = max(counts["examples"], 1)
         return {

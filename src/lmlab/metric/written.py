@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, no_type_check
 
+import numpy as np
 import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import DefaultTokenizer
@@ -35,8 +37,11 @@ def chrf(texts: Sequence[str], references: References) -> dict[str, float]:
 
 def exact_match(texts: Sequence[str], references: References) -> dict[str, float]:
     """The share of texts that are one of their references; white space does not count."""
-    right = sum(_bare(text) in map(_bare, own) for text, own in zip(texts, references))
-    return {"exact_match": right / len(texts)}
+    return {"exact_match": sum(_exact_of_each(texts, references)) / len(texts)}
+
+
+def _exact_of_each(texts: Sequence[str], references: References) -> list[bool]:
+    return [_bare(text) in map(_bare, own) for text, own in zip(texts, references)]
 
 
 def rouge(texts: Sequence[str], references: References) -> dict[str, float]:
@@ -44,15 +49,24 @@ def rouge(texts: Sequence[str], references: References) -> dict[str, float]:
 
     As Google's rouge_score counts with its stemmer (Lin 2004); of Chinese each character is a word.
     """
-    names = ("rouge1", "rouge2", "rougeL")
+    best = _rouge_of_each(texts, references)
+    return {name: sum(column) / len(column) for name, column in zip(ROUGE, zip(*best))}
+
+
+ROUGE = ("rouge1", "rouge2", "rougeL")
+
+
+def _rouge_of_each(texts: Sequence[str], references: References) -> list[list[float]]:
     is_by_character = is_chinese([one[0] for one in references])
     tokenizer: Any = _Characters() if is_by_character else DefaultTokenizer(use_stemmer=True)
-    scorer: Any = RougeScorer(names, tokenizer=tokenizer)
-    best = [
-        [max(found[name].fmeasure for found in (scorer.score(reference, text) for reference in own)) for name in names]
+    scorer: Any = RougeScorer(ROUGE, tokenizer=tokenizer)
+    return [
+        [
+            float(max(found[name].fmeasure for found in (scorer.score(reference, text) for reference in own)))
+            for name in ROUGE
+        ]
         for text, own in zip(texts, references)
     ]
-    return {name: sum(column) / len(column) for name, column in zip(names, zip(*best))}
 
 
 def distinct(texts: Sequence[str], references: References) -> dict[str, float]:
@@ -73,6 +87,64 @@ SCORES: dict[str, Callable[[Sequence[str], References], dict[str, float]]] = {
     "distinct": distinct,
 }
 """By the name that a user chooses them by; some have several figures."""
+
+
+UNIT = 2.0**-20
+"""What one count of a figure that is no whole number stands for."""
+
+BLEU_SUMS = ("bleu/length", "bleu/reference", *(f"bleu/{what}{n}" for what in ("match", "gram") for n in range(1, 5)))
+
+CHRF_SUMS = tuple(f"chrf/{what}{n}" for n in range(1, 7) for what in ("gram", "reference", "match"))
+
+
+@no_type_check
+@dataclass(frozen=True)
+class Statistics:
+    """Of each text, what figures of any sample of texts follow from; none of a score that is no function of sums."""
+
+    units: Mapping[str, float] = field(default_factory=dict)
+    """Statistic -> what one count stands for."""
+    scores: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Figure -> its function in lmlab.report.corpus_comparison.SCORES, and the statistics that this takes."""
+    of_each: Callable[[Sequence[str], References], Any] = lambda texts, references: [[] for _ in texts]
+
+
+STATISTICS: dict[str, Statistics] = {
+    "bleu": Statistics(
+        dict.fromkeys(BLEU_SUMS, 1.0),
+        {"bleu": ("bleu", BLEU_SUMS)},
+        lambda texts, references: _sacre_of_each("bleu", texts, references),
+    ),
+    "chrf": Statistics(
+        dict.fromkeys(CHRF_SUMS, 1.0),
+        {"chrf": ("chrf", CHRF_SUMS)},
+        lambda texts, references: _sacre_of_each("chrf", texts, references),
+    ),
+    "rouge": Statistics(
+        {**dict.fromkeys((f"sum of {name}" for name in ROUGE), UNIT), "texts of rouge": 1.0},
+        {name: ("mean", (f"sum of {name}", "texts of rouge")) for name in ROUGE},
+        lambda texts, references: [[*one, 1.0] for one in _rouge_of_each(texts, references)],
+    ),
+    "exact_match": Statistics(
+        {"exact": 1.0, "texts": 1.0},
+        {"exact_match": ("accuracy", ("exact", "texts"))},
+        lambda texts, references: [[one, 1] for one in _exact_of_each(texts, references)],
+    ),
+    "distinct": Statistics(),
+}
+"""By the names of SCORES."""
+
+
+def statistics(name: str, texts: Sequence[str], references: References) -> np.ndarray:
+    """What a score adds up of each text, [text, statistic], in the order of its units."""
+    found = STATISTICS[name]
+    return np.array(found.of_each(texts, references), dtype=float).reshape(len(texts), len(found.units))
+
+
+def _sacre_of_each(name: str, texts: Sequence[str], references: References) -> list[list[int]]:
+    scorer = sacre(name, references)
+    found: list[list[int]] = scorer._extract_corpus_statistics([*texts], _streams(references))
+    return found
 
 
 def scored(names: Sequence[str], texts: Sequence[str], references: References) -> dict[str, float]:

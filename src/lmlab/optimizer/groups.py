@@ -34,7 +34,7 @@ def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
 def parameter_kinds(module: nn.Module) -> dict[str, str]:
     """The kind of every parameter, by name; what stands in a module called `head` or `router` projects onto choices.
 
-    But `head.text` is a model of its own, beside one of images.
+    A `model` within a head, or one of its `text`, has layers like any other.
     """
     embeddings = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
     filters = {id(part.weight) for part in module.modules() if isinstance(part, _ConvNd)}
@@ -42,8 +42,14 @@ def parameter_kinds(module: nn.Module) -> dict[str, str]:
     for name, parameter in module.named_parameters():
         if parameter.ndim < 2:
             kinds[name] = "vector"
-        elif id(parameter) in embeddings or {"head", "router"} & set(name.removeprefix("head.text.").split(".")):
+        elif id(parameter) in embeddings or _projects(name):
             kinds[name] = "embedding"
         else:
             kinds[name] = "filter" if id(parameter) in filters else "matrix"
     return kinds
+
+
+def _projects(name: str) -> bool:
+    """Whether the innermost of these modules projects onto choices."""
+    owners = [part for part in name.split(".") if part in ("model", "text", "head", "router")]
+    return owners[-1:] in (["head"], ["router"])

@@ -99,20 +99,36 @@ def f1(totals: Array) -> Array:
 
 
 def bleu(totals: Array) -> Array:
-    """exp(min(0, 1 - r/c) + mean log p_n), without smoothing (Papineni et al. 2002), in percent.
+    """exp(min(0, 1 - r/c) + mean log p_n), in percent (Papineni et al. 2002); as sacrebleu smooths, the k-th order without
+    a match has 1 / 2^k of one (mteval-v13a).
 
     Statistics as sacrebleu has them: length of output c, of reference r, matches of n-grams 1..N, n-grams of the output 1..N.
     """
     order = (totals.shape[1] - 2) // 2
     length, reference = totals[:, 0], totals[:, 1]
+    matches, grams = totals[:, 2 : 2 + order], totals[:, 2 + order :]
+    is_missed = (matches == 0) & (grams > 0)
+    smoothed = np.where(is_missed, 0.5 ** is_missed.cumsum(axis=1), matches)
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(_ratio(totals[:, 2 : 2 + order], totals[:, 2 + order :])).mean(axis=1)
+        logs = np.log(_ratio(smoothed, grams)).mean(axis=1)
         brevity = np.minimum(0.0, 1 - reference / length)
-    found: Array = np.where(length > 0, 100 * np.exp(logs + np.where(length > 0, brevity, 0.0)), 0.0)
+    found: Array = np.where(matches.any(axis=1), 100 * np.exp(logs + np.where(length > 0, brevity, 0.0)), 0.0)
     return found
 
 
-SCORES: Mapping[str, Score] = {one.__name__: one for one in (mean, perplexity, bits, accuracy, f1, bleu)}
+def chrf(totals: Array) -> Array:
+    """F2 of the mean precision and the mean recall of character n-grams (Popović 2015), in percent, as sacrebleu has it.
+
+    Statistics, for each order: n-grams of the output, of the reference, that both have.
+    """
+    said, true, both = (totals[:, first::3] for first in range(3))
+    is_there = (said > 0) & (true > 0)
+    number = is_there.sum(axis=1).astype(float)
+    precision, recall = (_ratio((_ratio(both, whole) * is_there).sum(axis=1), number) for whole in (said, true))
+    return 100 * _ratio(5 * precision * recall, 4 * precision + recall)
+
+
+SCORES: Mapping[str, Score] = {one.__name__: one for one in (mean, perplexity, bits, accuracy, f1, bleu, chrf)}
 """By the names under which runs keep them."""
 
 

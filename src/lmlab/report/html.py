@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from lmlab.report.chart import Point, Series, chart
+from lmlab.report.confusion import confusion
 from lmlab.report.figure import duration, figure, short
 from lmlab.report.record import Record
 from lmlab.report.word_figures import curve, is_detail, word_figures
@@ -51,7 +52,7 @@ def write_page(path: Path, text: str) -> Path:
 
 def page(run: Record) -> str:
     """The whole page."""
-    sections = (_header, _baselines, _words, _curves, _samples, _repeat, _config, _environment)
+    sections = (_header, _baselines, _confusion, _words, _curves, _samples, _repeat, _config, _environment)
     return document(run.name or run.id, "\n".join(part for section in sections for part in section(run)))
 
 
@@ -167,6 +168,10 @@ def _grouped(run: Record) -> dict[str, list[Series]]:
             groups.setdefault(name, []).append(Series(split or name, values, ROLES.get(split, "other")))
     order = [*NAMES, *sorted(groups)]
     return {name: groups[name] for name in sorted(groups, key=order.index)}
+
+
+def _confusion(run: Record) -> Iterator[str]:
+    yield confusion(run.path)
 
 
 def _words(run: Record) -> Iterator[str]:

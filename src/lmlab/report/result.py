@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lmlab.report.confusion import table_of
 from lmlab.report.record import Record
 from lmlab.types import SAMPLE_BREAK
 
@@ -84,3 +85,5 @@ def _places(run: Record) -> Iterator[str]:
     yield f"weights sha256  {run.summary.get('weights_sha256', '')}"
     yield f"run folder      {run.path}"
     yield f"report          {run.path / 'report.html'}"
+    if (table := table_of(run.path)) is not None:
+        yield f"confusion       {table}"

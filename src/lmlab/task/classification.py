@@ -62,4 +62,5 @@ class Classification(Task):
         logits, _ = self(batch)
         is_known = batch.targets != IGNORE
         is_known = is_known.all(dim=-1) if self.multi_label else is_known
-        self.metrics[split].update(logits[is_known], batch.targets[is_known])
+        places = None if batch.place is None else batch.place[is_known]
+        self.metrics[split].update(logits[is_known], batch.targets[is_known], places)

@@ -1,6 +1,8 @@
 """Seeds of what is random in a step: each follows from its key alone."""
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 
 def stream_seed(*key: int) -> int:
@@ -22,3 +24,11 @@ def seed_generator(seed: int, device: torch.device) -> None:
         torch.mps.manual_seed(seed)
     else:
         torch.default_generator.manual_seed(seed)
+
+
+def uniform_at(places: Int[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """A number from 0 up to, but not including, 1 for each place, which follows from it alone (the finaliser of MurmurHash3)."""
+    mixed = places.long()
+    for factor in (0x85EBCA6B, 0xC2B2AE35):
+        mixed = (mixed ^ (mixed >> 16)) * factor & 0xFFFFFFFF
+    return ((mixed ^ (mixed >> 16)) >> 8).float() / 2**24

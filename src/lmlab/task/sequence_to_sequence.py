@@ -60,4 +60,4 @@ class SequenceToSequence(Task):
         found = losses(logits, batch.targets)[is_target]
         is_example = bool(is_target.any())  # a rank that has none left still goes along
         places = batch.place if batch.place is not None else batch.targets.new_empty(0)
-        self.metrics[split].update(found, self.write(self, batch) if is_example else [], places)
+        self.metrics[split].update(found, self.write(self, batch) if is_example else [], places, is_target.sum(dim=-1))

@@ -56,7 +56,8 @@ class SpeechRecognition(Task):
         found = self.decode(log_probs, lengths)
         is_known = [bool(tokens) for tokens in said]
         kept = [number for number, known in enumerate(is_known) if known]
-        self.metrics[split].update(each[kept], [found[one] for one in kept], [said[one] for one in kept])
+        places = None if batch.place is None else batch.place[kept]
+        self.metrics[split].update(each[kept], [found[one] for one in kept], [said[one] for one in kept], places)
 
 
 def losses(log_probs: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from lmlab.task.image_text import ImageText as ImagesAndTexts
 from lmlab.task.language_modeling import LanguageModeling
 from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 from lmlab.task.question_answering import QuestionAnswering
+from lmlab.task.replaced_token_detection import ReplacedTokenDetection
 from lmlab.task.sequence_to_sequence import SequenceToSequence
 from lmlab.task.speech_recognition import SpeechRecognition
 from lmlab.task.tagging import Tagging
@@ -53,7 +54,7 @@ class Kind(Protocol):
     """The steps of `train`, `check` and `evaluate` that depend on it."""
 
     needs: Mapping[str, str]
-    """Group -> what an option's constructor takes if it is of this kind."""
+    """Group -> what an option's constructor takes if it is of this kind; `a -b`: a, and not b."""
 
     def arrays(self, experiment: Experiment) -> Any:
         """The splits as ids, with the tokenizer that made them: `train`, `val`, `test`, `tokenizer`, `meta`, `path`."""
@@ -143,6 +144,7 @@ def kind_of(config: DictConfig) -> Kind:
     from lmlab.command.kind.labelled import Labelled
     from lmlab.command.kind.masked import Masked
     from lmlab.command.kind.questions import Questions
+    from lmlab.command.kind.replaced import Replaced
     from lmlab.command.kind.source_target import SourceTarget
     from lmlab.command.kind.speech import Speech
     from lmlab.command.kind.tagged import Tagged
@@ -152,6 +154,7 @@ def kind_of(config: DictConfig) -> Kind:
     kinds: dict[type, type[Kind]] = {
         LanguageModeling: Tokens,
         MaskedLanguageModeling: Masked,
+        ReplacedTokenDetection: Replaced,
         Denoising: Denoised,
         WordEmbedding: Words,
         Classification: Labelled,
@@ -226,9 +229,12 @@ def _option(block: DictConfig) -> str:
 
 
 def takes(target: str, argument: str) -> bool:
-    """Whether a constructor has a parameter of this name, or one for any."""
+    """Whether a constructor has a parameter of this name, or one for any, and none of those behind a `-`."""
     parameters = inspect.signature(get_object(target)).parameters
-    return argument in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    name, *others = argument.split(" -")
+    if {*others} & {*parameters}:
+        return False
+    return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
 
 def suits(target: str, argument: str, example: type | None) -> bool:

@@ -14,6 +14,7 @@ from torch import nn
 from torchmetrics import Metric
 
 from lmlab import config as configuration
+from lmlab.command.confusion import keep_confusion
 from lmlab.command.kind.rows import SHOWN, Rows
 from lmlab.command.labels import best, probabilities
 from lmlab.command.lines import lines_of
@@ -130,6 +131,10 @@ class Labelled(Rows):
 
     def begin(self, experiment: Experiment, run: RunFolder) -> None:
         json_file.write(run.path / LABELS, {"labels": list(experiment.arrays.labels)})
+
+    def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
+        """What was taken for what in each held-out split."""
+        keep_confusion(run.path, task, experiment.arrays.labels)
 
     def known(self, run: RunFolder, tokenizer: Trained) -> Known:
         return Known(tokenizer.vocab_size, tuple(json_file.read(run.path / LABELS)["labels"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from lmlab import config as configuration
@@ -39,6 +40,10 @@ class Rows:
         return configuration.build(experiment.config, "task")(
             model=model, head=head, metric=self.metric(experiment), plan=plan_of(experiment, optimizer)
         )
+
+    def ends(self, rows: Any) -> np.ndarray:
+        """The place, as batches count it in evaluation, after the last one of each example of a split."""
+        return np.arange(1, len(rows) + 1)
 
     def metric(self, experiment: Experiment) -> Any:
         raise NotImplementedError

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from torchmetrics import Metric
 
 from lmlab import config as configuration
+from lmlab.command.confusion import keep_confusion
 from lmlab.command.kind.labelled import LABELS
 from lmlab.command.kind.rows import Rows
 from lmlab.command.lines import text_of
@@ -57,6 +58,10 @@ class Tagged(Rows):
         known = Known(vocabulary, ("no", "yes")) if isinstance(vocabulary, int) else vocabulary
         model = configuration.build(config, "model")(vocab_size=known.vocab_size, causal=Tagging.causal)
         return model, configuration.build(config, "head")(dim=model.dim, num_tags=len(known.labels))
+
+    def ends(self, rows: Any) -> np.ndarray:
+        """One number is left out between sentences."""
+        return np.asarray(rows.row_ends, np.int64) + np.arange(len(rows))
 
     def metric(self, experiment: Experiment) -> Callable[[str], Metric]:
         labels = experiment.arrays.labels
@@ -123,6 +128,10 @@ class Tagged(Rows):
 
     def begin(self, experiment: Experiment, run: RunFolder) -> None:
         json_file.write(run.path / LABELS, {"labels": list(experiment.arrays.labels)})
+
+    def keep(self, experiment: Experiment, run: RunFolder, task: Any) -> None:
+        """What was taken for what in each held-out split."""
+        keep_confusion(run.path, task, experiment.arrays.labels)
 
     def known(self, run: RunFolder, tokenizer: Trained) -> Known:
         return Known(tokenizer.vocab_size, tuple(json_file.read(run.path / LABELS)["labels"]))
