@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pytest
 import torch
 
 from lmlab.frontend.patches import Patches
@@ -13,11 +14,11 @@ def test_every_encoder_sees_the_patches_and_all_but_its_embedding_learns(encoder
     made = build(encoder, causal=False)
     viewer = Viewer(frontend=partial(Patches, size=2, places=True), encoder=made, shape=(6, 4, 3)).train(False)
     images = torch.randn(2, 6, 4, 3)
-    try:
-        output = viewer(images)
-    except Mistake as mistake:  # a bag of n-grams
-        assert str(mistake).startswith("features have no n-grams")
+    if getattr(made, "ngrams", 1) > 1:
+        with pytest.raises(Mistake, match="features have no n-grams"):
+            viewer(images)
         return
+    output = viewer(images)
     assert output.states.shape == (2, 6, viewer.dim)
     assert torch.allclose(viewer(images[1:]).states, output.states[1:], atol=1e-5)
     (output.states * torch.randn_like(output.states)).sum().backward()
