@@ -221,7 +221,9 @@ WORDS = ("metrics.jsonl", "./conf", "16-mixed", "bf16-mixed", "-m")
 
 @pytest.mark.parametrize("page", READMES)
 def test_python_in_the_readme_runs(page):
-    for block in blocks(read(page), "python"):
+    found = blocks(read(page), "python")
+    assert found, "a page that shows none would pass"
+    for block in found:
         exec(compile(block, page, "exec"), {})
 
 

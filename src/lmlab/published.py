@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from lmlab import told
 from lmlab.types import Mistake
 
 ATTEMPTS = 4
@@ -29,9 +30,11 @@ def published(path: Path, opened: Callable[[Path], Opened | None], build: Callab
     Raises:
         Mistake: where the cache cannot be written.
     """
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         found = opened(path)
         if found is not None:
+            if not attempt:
+                told.again(path)
             return found
         try:
             _publish(path, opened, build)
@@ -63,7 +66,8 @@ def _publish(path: Path, opened: Callable[[Path], Opened | None], build: Callabl
     _sweep(path.parent)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=path.parent))
     try:
-        build(building)
+        with told.kept(building):
+            build(building)
         building.chmod(0o755)  # mkdtemp's 0o700 would shut out others who share the cache
         try:
             building.rename(path)  # refused where a folder with something in it stands: whole, or half of one

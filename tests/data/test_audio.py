@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from lmlab.data.audio import rate_of, read_audio, resampled
+from lmlab.data.audio import kept_by, read_audio, resampled
 from lmlab.types import Mistake
 
 
@@ -18,7 +18,7 @@ def loudest(samples, rate):
 def test_a_tone_keeps_its_frequency_length_and_loudness_at_another_rate(write_wav, tmp_path, rate, wanted):
     path = write_wav(tmp_path / "tone.wav", hertz=1000.0, rate=rate, seconds=0.5)
     samples = read_audio(path, wanted)
-    assert rate_of(path) == rate
+    assert kept_by(path) == (rate, 1)
     assert samples.dtype == np.float32
     assert abs(len(samples) / wanted - 0.5) < 1e-3
     assert abs(loudest(samples, wanted) - 1000) <= wanted / len(samples)
@@ -35,4 +35,4 @@ def test_flac_without_its_package_is_said_in_a_sentence(tmp_path, monkeypatch):
     path = tmp_path / "one.flac"
     path.write_bytes(b"fLaC")
     with pytest.raises(Mistake, match=r"one\.flac is no \.wav file, .* pip install"):
-        rate_of(path)
+        kept_by(path)

@@ -74,7 +74,7 @@ def test_several_columns_or_a_list_are_several_targets_and_one_source(tmp_path: 
         ({"source": "s", "target": []}, "line 2 has an empty target; write a text, or set data.target"),
         ({"source": " ", "target": "t"}, "line 2 has an empty source"),
         ({"source": "s", "target": [1, 2]}, "line 2 has for a text what is none: 1; set data.target"),
-        ({"source": "s"}, "line 2 has no target; set data.target"),
+        ({"source": "s"}, r"line 2 has no target \(but source\); set data\.target"),
         ({"source": "s\0", "target": "t"}, "line 2 holds a NUL byte"),
         ({"source": "s", "target": "\ud800"}, "line 2 holds half of a surrogate pair"),
     ],

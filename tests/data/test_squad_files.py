@@ -122,13 +122,17 @@ def test_an_impossible_question_has_no_answers_and_an_id_is_one_questions(tmp_pa
         ("", "is empty"),
         ("[1, 2]", "the file has no list data; give a file in the JSON of SQuAD"),
         ({"data": [{"title": "a"}]}, "article 1 has no list paragraphs"),
-        ({"data": [{"paragraphs": [{"qas": []}]}]}, "article 1, paragraph 1 has no context"),
+        ({"data": [{"paragraphs": [{"qas": []}]}]}, "article 1, paragraph 1 has no context, which 0 questions"),
         ({"data": [{"paragraphs": [{"context": "a"}]}]}, "article 1, paragraph 1 has no list qas"),
         (
             {"data": [{"paragraphs": [{"context": "a", "qas": ["b"]}]}]},
-            "question 1 of article 1, paragraph 1 is no object",
+            "article 1, paragraph 1, question 1 is no object",
         ),
-        ({"data": []}, "no training example is left"),
+        (
+            {"data": [{"paragraphs": [{"context": " ", "qas": [{}, {}]}]}]},
+            "has no context, which 2 questions are about",
+        ),
+        ({"data": []}, r"train\.json has no example in it"),
     ],
 )
 def test_a_file_of_another_form_is_refused(tmp_path: Path, content: object, said: str) -> None:

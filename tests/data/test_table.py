@@ -242,7 +242,7 @@ FAULTS = {
     "no json": (
         "a.jsonl",
         '{"text": "a", "label": "x"}\n\n{"text": \n{"text": "c", "label": "y"}\n',
-        "line 3 is no JSON",
+        "line 3 is no JSON (Expecting value at column 10)",
     ),
     "deep": (
         "a.jsonl",
@@ -305,6 +305,7 @@ def test_a_faulty_row_can_be_left_out_and_is_reported_once(
     assert [[one.texts[0] for one in source.read(split)] for split in ("train", "val")] == [["a", "c"], ["a", "c"]]
     assert len(list(source.read("train"))) == 2
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert "has the content of" in said.pop(0)
     assert len(said) == 2, "one for each file"
     assert said[0].startswith(f"1 example was left out of {path}: {expected.split(';')[0]}")
 

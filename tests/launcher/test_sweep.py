@@ -109,8 +109,10 @@ def start(place, *overrides):
 def wait_for(condition, process):
     import time
 
+    end = time.monotonic() + 240
     while not condition():
         assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end
         time.sleep(0.02)
 
 

@@ -26,6 +26,15 @@ def test_one_label_as_scikit_learn_has_it():
     assert found["loss"] == pytest.approx(metrics.log_loss(CLASSES, LOGITS.softmax(dim=-1)), abs=1e-5)
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("alone", ["labels", "found", "both"])
+def test_of_one_class_alone_the_correlation_is_0_as_scikit_learn_has_it(classes, alone):
+    targets = CLASSES % classes if alone == "found" else torch.zeros_like(CLASSES)
+    logits = LOGITS[:, :classes] if alone == "labels" else torch.eye(classes)[[1] * len(CLASSES)]
+    assert scores(logits, targets, multi_label=False)["matthews"] == 0.0
+    assert metrics.matthews_corrcoef(targets, logits.argmax(dim=-1)) == 0.0
+
+
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy_over_15_bins():
     shares = LOGITS.softmax(dim=-1).max(dim=-1)
     confidence, is_right = shares.values.numpy(), (shares.indices == CLASSES).numpy()

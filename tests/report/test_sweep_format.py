@@ -94,6 +94,7 @@ def test_latex_compiles(table, tmp_path):
     body = r"\documentclass{article}\usepackage{booktabs}\begin{document}" + latex(table) + r"\end{document}"
     (tmp_path / "a.tex").write_text(body, encoding="utf-8")
     subprocess.run(["pdflatex", "-interaction=batchmode", "-halt-on-error", "a.tex"], cwd=tmp_path, check=True)
+    assert (tmp_path / "a.pdf").stat().st_size > 0
 
 
 def test_as_csv_figures_are_in_full_with_both_intervals_and_the_runs(table):

@@ -34,6 +34,13 @@ def run(tmp_path, monkeypatch):
     return started
 
 
+def until(is_time):
+    """Waits for it; a test in which it never comes goes on after a while, and fails."""
+    end = time.monotonic() + 60
+    while not is_time() and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 def test_every_rank_knows_its_place(run, tmp_path):
     run(
         "open(f'place{rank}', 'w').write(' '.join(os.environ[n] for n in ('LOCAL_RANK', 'WORLD_SIZE', 'OMP_NUM_THREADS')))",
@@ -84,8 +91,7 @@ def test_a_signal_is_handed_to_every_rank_once(run, tmp_path):
     )
 
     def send():
-        while not all((tmp_path / f"up{rank}").exists() for rank in range(2)):
-            time.sleep(0.01)
+        until(lambda: all((tmp_path / f"up{rank}").exists() for rank in range(2)))
         os.kill(os.getpid(), signal.SIGUSR1)
 
     threading.Thread(target=send).start()
@@ -104,8 +110,7 @@ def test_ctrl_c_twice_does_not_wait_for_a_step(run, tmp_path, monkeypatch):
 
     def send():
         for name in ("up0", "got0"):
-            while not (tmp_path / name).exists():
-                time.sleep(0.01)
+            until((tmp_path / name).exists)
             os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=send).start()

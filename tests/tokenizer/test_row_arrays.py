@@ -1,7 +1,10 @@
 """Rows of examples: texts and labels as they were, labels of the training split alone, made once."""
 
+import logging
+
 import pytest
 
+from lmlab import told
 from lmlab.examples import Labelled
 from lmlab.tokenizer.char import Char
 from lmlab.tokenizer.row_arrays import row_arrays
@@ -59,3 +62,24 @@ def test_they_are_made_once_and_again_where_a_file_is_damaged(tmp_path):
 def test_a_label_that_training_does_not_have_is_said(tmp_path):
     with pytest.raises(Mistake, match="the test split has the label 'other', which the training split does not have"):
         row_arrays(Small([Labelled(("a",), ("other",))]), CHAR, tmp_path)
+
+
+class Faulty(Small):
+    """Says that something is left out, once for each of it that reads."""
+
+    def read(self, split):
+        if not self.was_read:
+            logging.getLogger("lmlab.data.left_out").warning("1 example was left out of here")
+        return super().read(split)
+
+
+def test_what_was_left_out_is_said_again_where_the_rows_are_in_the_cache_and_not_twice(tmp_path, caplog):
+    for _ in range(3):
+        caplog.clear()
+        source = Faulty()
+        row_arrays(source, CHAR, tmp_path)
+        list(source.read("val"))
+        assert [one.getMessage() for one in caplog.records] == ["1 example was left out of here"]
+        told.ONCE.told.clear()
+    row_arrays(Small(test=[Labelled(("a",), ("no",))]), CHAR, tmp_path)
+    assert [one.getMessage() for one in caplog.records] == ["1 example was left out of here"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,17 +19,26 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def rate_of(path: Path) -> int:
-    """Samples a second, of a file that is there and whole as far as its header tells.
+class Kept(NamedTuple):
+    """How a file keeps its samples."""
+
+    rate: int
+    """A second."""
+    channels: int
+
+
+def kept_by(path: Path) -> Kept:
+    """Of a file that is there and whole as far as its header tells.
 
     Raises:
         Fault: for one that is not.
     """
     if not path.is_file():
-        raise Fault("does not exist", "correct its name, or put it there")
+        raise Fault("is no file" if path.exists() else "does not exist", "correct its name, or put it there")
     try:
         if path.suffix.lower() == ".wav":
-            return read_header(path).rate
+            header = read_header(path)
+            return Kept(header.rate, header.channels)
         about = _soundfile(path).info(str(path))
     except PermissionError:
         raise Fault("may not be read by you", "change its permissions") from None
@@ -37,7 +46,7 @@ def rate_of(path: Path) -> int:
         raise Fault(f"cannot be read ({error})", "write it as wav or flac") from None
     if not about.frames:
         raise Fault("has no samples", "record it again")
-    return int(about.samplerate)
+    return Kept(int(about.samplerate), int(about.channels))
 
 
 def read_audio(path: Path, sample_rate: int) -> Array:

@@ -35,6 +35,16 @@ def decoded(path: Path, encoding: str, *, skip: bool) -> str:
         ) from None
 
 
+def whole_text(path: Path, encoding: str, *, skip: bool, holds: str) -> str:
+    """As `decoded`, of a file that is not blank and whose lines end at line feeds; `holds` says what it should be full of."""
+    text = decoded(path, encoding, skip=skip)
+    if not text.strip():
+        raise Mistake(f"{path} is empty; give a file with {holds}")
+    if "\r" in text and "\n" not in text:
+        raise Mistake(f"{path} ends its lines with carriage returns alone; write it with line ends of \\n or \\r\\n")
+    return text
+
+
 def check_characters(text: str, encoding: str) -> None:
     """Raises a Fault for what is no text."""
     if "\0" in text:

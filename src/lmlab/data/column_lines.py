@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lmlab.data.characters import check_characters, decoded
+from lmlab.data.characters import check_characters, whole_text
 from lmlab.data.document import check_encoding
 from lmlab.data.form import TYPED
 from lmlab.data.found import Fault
@@ -84,7 +84,8 @@ def read_sentences(path: Path, layout: ColumnLayout, *, skip: bool) -> Iterator[
     words: list[tuple[int, str, str]] = []
     fault: tuple[int, Fault] | None = None
     reader = LineReader(path, layout)
-    for number, line in enumerate([*decoded(path, layout.encoding, skip=skip).split("\n"), ""], start=1):
+    text = whole_text(path, layout.encoding, skip=skip, holds="a token a line")
+    for number, line in enumerate([*text.split("\n"), ""], start=1):
         if reader.is_comment(line):
             continue
         if line.strip() and line.split()[0] != DOCUMENT:

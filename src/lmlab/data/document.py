@@ -6,12 +6,13 @@ import codecs
 import gzip
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lmlab.types import Mistake
 
-GZIP = b"\x1f\x8b"
+GZIP, NEWLINE = b"\x1f\x8b", b"\n"
+REPLACED = "\ufffd"
 HAN = re.compile("[\u4e00-\u9fff]")
 WIDE = ("utf-16", "utf-32")
 """Encodings in which a NUL byte is a part of a character."""
@@ -29,17 +30,28 @@ def check_encoding(encoding: str, on_error: str, ways: Sequence[str] = ("strict"
         raise Mistake(f"data.on_error={on_error} is not known; set data.on_error to {' or '.join(ways)}")
 
 
-def read_document(path: Path, *, encoding: str, on_error: str) -> str:
-    """The text of a plain or gzip-compressed file."""
+def read_document(path: Path, *, encoding: str, on_error: str, warn: Callable[[str], None]) -> str:
+    """The text of a plain or gzip-compressed file; `warn` is told what was replaced in it."""
     content = read_content(path)
-    if on_error == "strict" and not codecs.lookup(encoding).name.startswith(WIDE):
-        _refuse_binary(path, content)
+    if not codecs.lookup(encoding).name.startswith(WIDE):
+        if on_error == "strict":
+            _refuse_binary(path, content)
+        elif content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            refuse_wide(path, content)
     try:
-        return content.decode(encoding, on_error).removeprefix("\ufeff")
+        return content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
+        line = content[: error.start].decode(encoding, "ignore").count("\n") + 1
+        if on_error == "replace":
+            text = content.decode(encoding, "replace").removeprefix("\ufeff")
+            number = text.count(REPLACED) - content.decode(encoding, "ignore").count(REPLACED)
+            warn(
+                f"{path}, line {line} is not {encoding}: U+FFFD stands for what is not in {number:,} places of the file"
+            )
+            return text
         byte = content[error.start : error.start + 1].hex()
         raise Mistake(
-            f"{path} is not {encoding}: byte 0x{byte} at offset {error.start}; "
+            f"{path}, line {line} is not {encoding}: byte 0x{byte} at offset {error.start}; "
             f"set data.encoding={guess_encoding(content, encoding)}, or data.on_error=replace to read over it"
         ) from None
 
@@ -66,7 +78,7 @@ def _refuse_binary(path: Path, content: bytes) -> None:
     null = content.find(b"\0")
     if null >= 0:
         raise Mistake(
-            f"{path} is not text: NUL byte at offset {null}; "
+            f"{path}, line {content.count(NEWLINE, 0, null) + 1} is not text: NUL byte at offset {null}; "
             "set data.path to a text file, or data.on_error=replace to read it nevertheless"
         )
 

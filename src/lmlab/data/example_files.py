@@ -11,10 +11,11 @@ from typing import Any, Generic, Protocol, runtime_checkable
 
 from lmlab.data.cache import cache_folder
 from lmlab.data.document import check_encoding
+from lmlab.data.equal_files import check_equal_files
 from lmlab.data.fingerprint import file_hash
 from lmlab.data.found import Found, Kind
 from lmlab.data.parts import Parts
-from lmlab.types import Split
+from lmlab.types import Mistake, Split
 
 
 @runtime_checkable
@@ -65,14 +66,21 @@ class ExampleFiles(Generic[Kind]):
 
     @cached_property
     def _hashed(self) -> dict[Split, list[tuple[list[str], ExampleFile]]]:
-        return {
+        hashed = {
             part: sorted((([file_hash(path, self._cache) for path in file.paths], file) for file in own), key=_key)
             for part, own in self._files.items()
         }
+        check_equal_files({part: [(tuple(keys), file.paths[0]) for keys, file in own] for part, own in hashed.items()})
+        return hashed
 
     def _examples(self, split: Split) -> Iterator[Found[Kind]]:
         for _, file in self._hashed[split]:
-            yield from file.examples(skip=self._on_error != "strict")
+            empty = True
+            for found in file.examples(skip=self._on_error != "strict"):
+                empty = False
+                yield found
+            if empty:
+                raise Mistake(f"{file.paths[0]} has no example in it; give a file that has, or leave it out")
 
 
 def _key(hashed: tuple[list[str], ExampleFile]) -> tuple[list[str], tuple[Path, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lmlab.types import Mistake
@@ -18,7 +18,7 @@ def find_files(wanted: str, key: str, suffixes: Sequence[str] = SUFFIXES) -> lis
     """The files that `wanted`, the value of `key`, stands for, sorted; at least one. Of a folder, those with a suffix."""
     path = Path(wanted).expanduser()
     if path.is_dir():
-        files = [file for file in path.rglob("*") if file.name.endswith(tuple(suffixes)) and file.is_file()]
+        files = files_in(path.rglob("*"), suffixes)
         if not files:
             named = " or ".join(suffix for suffix in suffixes if suffix.count(".") == 1)
             raise Mistake(f"{key}={wanted} is a folder without {named} files; set {key} to a file or a pattern")
@@ -34,8 +34,22 @@ def find_files(wanted: str, key: str, suffixes: Sequence[str] = SUFFIXES) -> lis
     return sorted(files)
 
 
+def files_in(entries: Iterable[Path], suffixes: Sequence[str]) -> list[Path]:
+    """Those of a folder's entries that are files with a suffix.
+
+    Raises:
+        Mistake: for a link that leads nowhere: what it should lead to would be missing without a word.
+    """
+    named = [entry for entry in entries if entry.name.endswith(tuple(suffixes))]
+    if lost := next((entry for entry in named if entry.is_symlink() and not entry.exists()), None):
+        raise Mistake(f"{lost} is a link to {lost.readlink()}, which does not exist; correct it or take it away")
+    return [entry for entry in named if entry.is_file()]
+
+
 def _nearest(path: Path) -> str:
-    """What the folder holds that has a similar name; or which folder is missing."""
+    """What the folder holds that has a similar name; or which folder is missing, or where a link leads."""
+    if path.is_symlink():
+        return f": it is a link to {path.readlink()}"
     if not path.parent.is_dir():
         return f" (nor does the folder {path.parent})"
     names = sorted(entry.name for entry in path.parent.iterdir())

@@ -13,6 +13,7 @@ from typing import cast
 from lmlab.data.cache import cache_folder
 from lmlab.data.characters import check_characters, decoded
 from lmlab.data.document import check_encoding
+from lmlab.data.find import files_in
 from lmlab.data.fingerprint import file_hash
 from lmlab.data.found import Fault, Found
 from lmlab.data.labelled_parts import LabelledParts
@@ -81,11 +82,16 @@ class LabelledFolders:
                 yield Found(path.parent, path.name, self._example(path, label))
 
     def _example(self, path: Path, label: str) -> Labelled | Fault:
-        text = decoded(path, self._encoding, skip=self._on_error == "skip")
         try:
+            text = decoded(path, self._encoding, skip=self._on_error == "skip")
             check_characters(text, self._encoding)
         except Fault as fault:
             return fault
+        except Mistake as mistake:
+            if self._on_error != "skip":
+                raise
+            what, _, change = str(mistake).removeprefix(f"{path} ").partition("; ")
+            return Fault(what, change)
         for written, meant in self._replace:
             text = text.replace(written, meant)
         return Labelled((text,), (label,)) if text.strip() else Fault("is empty", "write a text, or remove the file")
@@ -110,7 +116,7 @@ def _by_label(folder: Path, labels: Sequence[str] | None) -> dict[str, Path]:
 
 
 def _text_files(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES) and path.is_file())
+    files = sorted(files_in(folder.iterdir(), SUFFIXES))
     if not files:
         raise Mistake(f"{folder} has no .txt files; set data.labels to the folders that have, or data.root to another")
     return files

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from lmlab.data.cache import cache_folder
+from lmlab.data.equal_files import check_equal_files
 from lmlab.data.fingerprint import file_hash
 from lmlab.data.found import Found
 from lmlab.data.labelled_parts import LabelledParts
@@ -51,12 +52,14 @@ class LabelledTables:
 
     @cached_property
     def _hashed(self) -> dict[Split, list[tuple[str, Path, Layout]]]:
-        return {
+        hashed = {
             split: sorted(
                 ((file_hash(path, self._cache), path, layout) for path, layout in own), key=lambda one: one[:2]
             )
             for split, own in self._files.items()
         }
+        check_equal_files({split: [one[:2] for one in own] for split, own in hashed.items()})
+        return hashed
 
     def _rows(self, split: Split) -> Iterator[Found[Labelled]]:
         for _, path, layout in self._hashed[split]:

@@ -42,10 +42,13 @@ class LeftOut:
     def check_train(self, there: Collection[str], fractions: Mapping[str, int | float]) -> None:
         """Refuse splits of which train has no example."""
         if "train" not in there:
-            spoken = self.spoken()
-            reason = f"; left out of {spoken}" if spoken else f" by data.split={dict(fractions)}"
+            if spoken := self.spoken():
+                raise Mistake(
+                    f"no training example is left; left out of {spoken}; give more, or set data.on_error=strict to see what is "
+                    "wrong"
+                )
             raise Mistake(
-                f"no training example is left{reason}; give more, or set data.on_error=strict to see what is wrong"
+                f"data.split={dict(fractions)} leaves no example for training; give more, or set smaller fractions"
             )
 
     def check_rest(self, there: Collection[str], wanted: Collection[str], fractions: Mapping[str, int | float]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lmlab.data.characters import check_characters, decoded
+from lmlab.data.characters import check_characters, whole_text
 from lmlab.data.found import Fault, Found
 from lmlab.examples import SourceTarget
 from lmlab.types import Mistake
@@ -56,9 +56,5 @@ class LineFiles:
 
 
 def _lines(path: Path, encoding: str, *, skip: bool) -> list[str]:
-    text = decoded(path, encoding, skip=skip)
-    if not text.strip():
-        raise Mistake(f"{path} is empty; give a file with lines")
-    if "\r" in text and "\n" not in text:
-        raise Mistake(f"{path} ends its lines with carriage returns alone; write it with line ends of \\n or \\r\\n")
+    text = whole_text(path, encoding, skip=skip, holds="lines")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]

@@ -15,6 +15,7 @@ from lmlab.examples import Answer, Question
 from lmlab.types import Mistake
 
 MOVED = "of the answers did not stand where they should and were found elsewhere in their context"
+FORM = "write it in the JSON of SQuAD"
 LOST = "of the answers stand nowhere in their context and count in evaluation alone"
 
 
@@ -38,6 +39,8 @@ class QuestionFile:
         seen: set[str] = set()
         for place, group, context, row in _rows(self.path, _content(self.path, self.encoding, skip=skip)):
             try:
+                if isinstance(row, Fault):
+                    raise row
                 question = self._question(context, row)
                 if question.id in seen:
                     raise Fault("has the id of another question", "give it one of its own")
@@ -93,21 +96,33 @@ def _content(path: Path, encoding: str, *, skip: bool) -> Any:
         raise Mistake(f"{path} is JSON of too many levels; give a file in the JSON of SQuAD") from None
 
 
-def _rows(path: Path, content: Any) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
-    """Place, article, context and content of every question."""
+def _rows(path: Path, content: Any) -> Iterator[tuple[str, str, str, Mapping[str, Any] | Fault]]:
+    """Place, article, context and content of every question, or what is wrong with it or with its paragraph."""
     for number, article in enumerate(_list(path, content, "data", "the file"), start=1):
         place = f"article {number}"
         group = str(article.get("title") or place) if isinstance(article, Mapping) else place
         for count, paragraph in enumerate(_list(path, article, "paragraphs", place), start=1):
             where = f"{place}, paragraph {count}"
-            rows = _list(path, paragraph, "qas", where)
-            context = paragraph.get("context")
-            if not isinstance(context, str) or not context.strip():
-                raise Mistake(f"{path}: {where} has no context; give one, in the JSON of SQuAD")
+            try:
+                context, rows = _paragraph(paragraph)
+            except Fault as fault:
+                yield where, group, "", fault
+                continue
             for index, row in enumerate(rows, start=1):
-                if not isinstance(row, Mapping):
-                    raise Mistake(f"{path}: question {index} of {where} is no object; write it in the JSON of SQuAD")
-                yield f"{where}, question {row.get('id', index)}", group, context, row
+                if isinstance(row, Mapping):
+                    yield f"{where}, question {row.get('id', index)}", group, context, row
+                else:
+                    yield f"{where}, question {index}", group, context, Fault("is no object", FORM)
+
+
+def _paragraph(paragraph: Any) -> tuple[str, list[Any]]:
+    """Context and questions."""
+    context, rows = (paragraph.get(key) if isinstance(paragraph, Mapping) else None for key in ("context", "qas"))
+    if not isinstance(rows, list):
+        raise Fault("has no list qas", FORM)
+    if not isinstance(context, str) or not context.strip():
+        raise Fault(f"has no context, which {len(rows)} questions are about", FORM)
+    return context, rows
 
 
 def _list(path: Path, content: Any, key: str, place: str) -> list[Any]:

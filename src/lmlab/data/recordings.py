@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lmlab.data.audio import rate_of, read_audio
+from lmlab.data.audio import Kept, kept_by, read_audio
 from lmlab.data.cache import cache_folder
 from lmlab.data.fingerprint import file_hash
 from lmlab.data.found import Fault
@@ -35,6 +35,8 @@ class Recording:
     text: str
     place: str = ""
     """Where the text stands, for messages."""
+    fault: Fault | None = None
+    """What is wrong with the place itself, which then is one of the path, a table: it names no recording."""
 
 
 class Recordings:
@@ -82,33 +84,38 @@ class Recordings:
     def _whole(self) -> dict[Split, list[Recording]]:
         """The recordings of which nothing is wrong."""
         rates: Counter[int] = Counter()
+        num_wide = 0
         faults: list[str] = []
         found: dict[Split, list[Recording]] = {}
         for split, recordings in self._splits.items():
             found[split] = []
             for one in recordings:
                 try:
-                    rates[_checked(one)] += 1
+                    kept = _checked(one)
+                    rates[kept.rate] += 1
+                    num_wide += kept.channels > 1
                     found[split].append(one)
                 except Fault as fault:
                     faults.append(self._left_out(one, fault))
         if faults:
             more = f", and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
-            log.warning("%s recordings were left out: %s%s", f"{len(faults):,}", "; ".join(faults[:NAMED]), more)
+            were = "recording was" if len(faults) == 1 else "recordings were"
+            log.warning("%s %s left out: %s%s", f"{len(faults):,}", were, "; ".join(faults[:NAMED]), more)
         for split, recordings in found.items():
-            if not recordings and split != "test":
+            if not recordings and (split != "test" or self._splits[split]):
                 raise Mistake(f"the {split} split has no recording that can be read; give some, or another data.split")
         if others := {rate: number for rate, number in rates.items() if rate != self._rate}:
             listed = ", ".join(f"{number:,} of {rate:,} Hz" for rate, number in sorted(others.items()))
             log.info("data.sample_rate=%s: other recordings are resampled (%s)", self._rate, listed)
+        if num_wide:
+            log.info("of recordings with several channels (%s) the mean is read", f"{num_wide:,}")
         return found
 
     def _left_out(self, one: Recording, fault: Fault) -> str:
-        place = f" ({one.place})" if one.place else ""
-        if self._on_error == "strict":
-            raise Mistake(
-                f"{one.path}{place} {fault.what}; {fault.change}, or set data.on_error=skip to leave such recordings out"
-            )
+        place = f" ({one.place})" if one.place and one.fault is None else f", {one.place}" if one.place else ""
+        if self._on_error == "strict" or fault.is_fatal:
+            rest = "" if fault.is_fatal else ", or set data.on_error=skip to leave such recordings out"
+            raise Mistake(f"{one.path}{place} {fault.what}; {fault.change}{rest}")
         return f"{one.path.name}{place} {fault.what}"
 
 
@@ -118,10 +125,12 @@ def check_rate(sample_rate: int) -> None:
         raise Mistake(f"data.sample_rate={sample_rate} is too low for speech; set it to 8000 or 16000")
 
 
-def _checked(one: Recording) -> int:
+def _checked(one: Recording) -> Kept:
+    if one.fault is not None:
+        raise one.fault
     if not one.text.strip():
         raise Fault("has no transcript", "write what is said in it")
-    return rate_of(one.path)
+    return kept_by(one.path)
 
 
 def _hash(path: Path, cache: Path) -> str | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lmlab.data.characters import decoded
+from lmlab.data.characters import whole_text
 from lmlab.data.form import Column, Form
 from lmlab.data.found import Fault
 from lmlab.types import Mistake
@@ -34,13 +34,11 @@ def read_rows(
     path: Path, form: Form, columns: Sequence[tuple[str, Column]], *, encoding: str, skip: bool
 ) -> Iterator[tuple[int, list[Any] | Fault]]:
     """Line numbers from 1, and the values of the columns, which are given with their keys: text, or in JSON anything."""
-    text = decoded(path, encoding, skip=skip)
-    if not text.strip():
-        raise Mistake(f"{path} is empty; give a file with rows")
-    if "\r" in text and "\n" not in text:
-        raise Mistake(f"{path} ends its lines with carriage returns alone; write it with line ends of \\n or \\r\\n")
+    text = whole_text(path, encoding, skip=skip, holds="rows")
     format = form.format_of(path)
     if format == "jsonl":
+        if _is_one_list(text):
+            raise Mistake(f"{path} is one list in JSON; write every object of it as a line of its own, without commas")
         yield from _objects(text, columns)
         return
     separator = form.separator_of(format)
@@ -51,6 +49,12 @@ def read_rows(
         yield line, row
     if empty:
         raise Mistake(f"{path} has a header and no rows; give a file with rows, or set {form.key}.header=false")
+
+
+def _is_one_list(text: str) -> bool:
+    """Whether all of the file is a list of objects, as JSON is written where it is not one object a line."""
+    start, end = text[:64].split(), text[-64:].split()
+    return bool(start and end) and "".join(start)[:2] in ("[", "[{") and end[-1].endswith("]")
 
 
 def _objects(text: str, columns: Sequence[tuple[str, Column]]) -> Iterator[tuple[int, list[Any] | Fault]]:
@@ -65,15 +69,17 @@ def _objects(text: str, columns: Sequence[tuple[str, Column]]) -> Iterator[tuple
 def _values(line: str, columns: Sequence[tuple[str, Column]]) -> list[Any]:
     try:
         content = json.loads(line)
-    except ValueError as error:
-        raise Fault(f"is no JSON ({error})", "write one JSON object a line") from None
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg.removesuffix(' at')} at column {error.colno}"
+        raise Fault(f"is no JSON ({reason})", "write one JSON object a line") from None
     except RecursionError:
         raise Fault("is JSON of too many levels", "write one flat JSON object a line") from None
     if not isinstance(content, dict):
         raise Fault(f"is JSON, but no object with keys: {line[:20]}", "write one JSON object a line")
     for key, column in columns:
         if str(column) not in content:
-            raise Fault(f"has no {column}{_nearest(str(column), list(content))}", f"set {key}")
+            names = _nearest(str(column), list(content)) or f" (but {', '.join(list(content)[:5]) or 'nothing'})"
+            raise Fault(f"has no {column}{names}", f"set {key}")
     return [content[str(column)] for _, column in columns]
 
 

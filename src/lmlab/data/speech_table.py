@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from lmlab.data.cache import cache_folder
+from lmlab.data.characters import check_characters
 from lmlab.data.document import check_encoding
+from lmlab.data.equal_files import check_equal_files
 from lmlab.data.find import find_files
+from lmlab.data.fingerprint import file_hash
 from lmlab.data.form import SUFFIXES, Column, Form
 from lmlab.data.found import Fault
 from lmlab.data.portion import check_fractions, split_of
@@ -58,14 +64,21 @@ class SpeechTable:
         form.check(columns)
         check_fractions(split)
         own: dict[Split, str | None] = {"train": path, "val": val_path, "test": test_path}
-        tables = {part: list(_rows(str(one), part, form, columns, encoding)) for part, one in own.items() if one}
+        files = _tables({part: str(one) for part, one in own.items() if one}, cache_folder(cache_dir))
+        tables = {
+            part: [one for path in paths for one in _rows(path, form, columns, encoding, skip=on_error == "skip")]
+            for part, paths in files.items()
+        }
         fractions = {part: share for part, share in split.items() if part not in tables}
         splits: dict[Split, list[Recording]] = {part: [*tables.get(part, [])] for part in SPLITS if part != "train"}
         splits["train"] = []
         for one in tables["train"]:
-            splits[split_of(" ".join(one.text.split()), fractions)].append(one)
-        if not splits["val"]:
-            raise Mistake(f"data.split={dict(split)} leaves no row for validation; give more rows, or data.val_path")
+            drawn = "train" if one.fault else split_of(" ".join(one.text.split()), fractions)
+            splits[drawn].append(one)
+        spoken: dict[Split, str] = {"val": "validation", "test": "the test"}
+        for part, name in spoken.items():
+            if not splits[part] and (part == "val" or fractions.get(part)):
+                raise Mistake(f"data.split={dict(split)} leaves no row for {name}; give more rows, or data.{part}_path")
         self._recordings = Recordings(splits, sample_rate=sample_rate, on_error=on_error, cache_dir=cache_dir)
 
     def fingerprint(self) -> str:
@@ -75,13 +88,43 @@ class SpeechTable:
         return self._recordings.read(split)
 
 
+def _tables(wanted: Mapping[Split, str], cache: Path) -> dict[Split, list[Path]]:
+    """The files of each split; one of validation that lies in the training folder is not trained on."""
+    keys = {part: "data.path" if part == "train" else f"data.{part}_path" for part in wanted}
+    found = {part: find_files(one, keys[part], SUFFIXES) for part, one in wanted.items()}
+    elsewhere = {file.resolve() for part, own in found.items() if part != "train" for file in own}
+    found["train"] = [file for file in found["train"] if file.resolve() not in elsewhere]
+    if not found["train"]:
+        raise Mistake(
+            f"data.path={wanted['train']} has no files but those of validation and test; set data.path to others"
+        )
+    check_equal_files({part: [(file_hash(file, cache), file) for file in own] for part, own in found.items()})
+    return found
+
+
 def _rows(
-    wanted: str, part: Split, form: Form, columns: Sequence[tuple[str, Column]], encoding: str
+    table: Path, form: Form, columns: Sequence[tuple[str, Column]], encoding: str, *, skip: bool
 ) -> Iterator[Recording]:
-    key = "data.path" if part == "train" else f"data.{part}_path"
-    for table in find_files(wanted, key, SUFFIXES):
-        for number, row in read_rows(table, form, columns, encoding=encoding, skip=False):
-            if isinstance(row, Fault):
-                raise Mistake(f"{table}, line {number} {row.what}; {row.change}")
-            text, audio = map(str, row)
-            yield Recording(table.parent / Path(audio.strip()).expanduser(), text, f"{table.name}, line {number}")
+    for number, row in read_rows(table, form, columns, encoding=encoding, skip=skip):
+        try:
+            text, audio = _checked(row, encoding)
+        except Fault as fault:
+            yield Recording(table, "", f"line {number}", fault)
+            continue
+        yield Recording(table.parent / Path(audio).expanduser(), text, f"{table.name}, line {number}")
+
+
+def _checked(row: list[Any] | Fault, encoding: str) -> tuple[str, str]:
+    """What is said, and where it is recorded."""
+    if isinstance(row, Fault):
+        raise row
+    for key, value in zip(("text", "audio"), row):
+        if value is not None and not isinstance(value, str):
+            raise Fault(
+                f"has for {key} what is no text: {json.dumps(value)[:30]}", f"write it in quotes, or set data.{key}"
+            )
+        check_characters(value or "", encoding)
+    text, audio = (value or "" for value in row)
+    if not audio.strip():
+        raise Fault("names no recording", "write its path, or set data.audio to another column")
+    return text, audio.strip()

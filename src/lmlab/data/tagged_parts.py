@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lmlab.data.cache import cache_folder
 from lmlab.data.column_lines import ColumnLayout, Sentence, Unreadable, read_sentences
+from lmlab.data.equal_files import check_equal_files
 from lmlab.data.fingerprint import file_hash
 from lmlab.data.found import Fault
 from lmlab.data.portion import check_fractions, split_of
@@ -75,9 +76,11 @@ class TaggedParts:
 
     @cached_property
     def _hashed(self) -> dict[Split, list[tuple[str, Path]]]:
-        return {
+        hashed = {
             split: sorted((file_hash(path, self._cache), path) for path in own) for split, own in self._files.items()
         }
+        check_equal_files(hashed)
+        return hashed
 
     @cached_property
     def _sentences(self) -> dict[Split, list[Tagged]]:
@@ -88,6 +91,11 @@ class TaggedParts:
         ]
         divided = [(self._split(split, one.content), one) for split, one in found]
         scheme = self._scheme_of([one for split, one in divided if split == "train"])
+        if divided and not any(split == "train" for split, _ in divided):
+            raise Mistake(
+                f"data.split={self.fractions} leaves no sentence for training{faults.summary()}; give more, or set smaller "
+                "fractions"
+            )
         checked = [(split, self._checked(one, scheme, faults)) for split, one in divided]
         known = {tag for split, one in checked if split == "train" and one is not None for tag in one.content.tags}
         sentences: dict[Split, list[Tagged]] = {

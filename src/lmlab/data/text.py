@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -16,10 +17,13 @@ from pathlib import Path
 
 from lmlab.data.cache import cache_folder
 from lmlab.data.document import check_encoding, read_document
+from lmlab.data.equal_files import check_equal_files
 from lmlab.data.find import find_files
 from lmlab.data.fingerprint import file_hash
 from lmlab.data.portion import check_fractions, spans
 from lmlab.types import Mistake, Split, Text
+
+log = logging.getLogger(__name__)
 
 
 class TextFiles:
@@ -44,7 +48,7 @@ class TextFiles:
             raise Mistake("this data needs data.path: a file, a folder or a pattern, such as data.path=novel.txt")
         self._path, self._encoding, self._on_error = str(path), encoding, on_error
         self._cache = cache_folder(cache_dir)
-        own: dict[str, str | None] = {"val": val_path, "test": test_path}
+        own: dict[Split, str | None] = {"val": val_path, "test": test_path}
         self._own = {name: find_files(str(value), f"data.{name}_path") for name, value in own.items() if value}
         self._fractions = {name: fraction for name, fraction in split.items() if name not in self._own and fraction}
         if "val" not in self._own and "val" not in self._fractions:
@@ -52,6 +56,9 @@ class TextFiles:
         # A validation file that lies in the training folder is not trained on.
         elsewhere = {file.resolve() for files in self._own.values() for file in files}
         self._files = [file for file in find_files(self._path, "data.path") if file.resolve() not in elsewhere]
+        if not self._files:
+            raise Mistake(f"data.path={path} has no files but those of validation and test; set data.path to others")
+        self._told: set[str] = set()
 
     def fingerprint(self) -> str:
         hashes = [[name, *self._hashes[name]] for name in sorted(self._hashes)]
@@ -83,23 +90,34 @@ class TextFiles:
             offset += length
 
     def _part(self, file: Path, start: int, end: int | None) -> Iterator[Text]:
-        text = read_document(file, encoding=self._encoding, on_error=self._on_error)[start:end]
+        text = self._document(file)[start:end]
         if text:
             yield Text(text)
 
+    def _document(self, file: Path) -> str:
+        return read_document(file, encoding=self._encoding, on_error=self._on_error, warn=self._warn)
+
+    def _warn(self, message: str) -> None:
+        """Once: a file is read for its length and for each split."""
+        if message not in self._told:
+            log.warning(message)
+            self._told.add(message)
+
     @cached_property
-    def _hashes(self) -> dict[str, dict[str, Path]]:
+    def _hashes(self) -> dict[Split, dict[str, Path]]:
         """Content hash -> file of each part, in the order in which the files are read; of equal files one."""
-        parts = {"train": self._files, **self._own}
-        return {
+        parts: dict[Split, list[Path]] = {"train": self._files, **self._own}
+        hashed = {
             name: dict(sorted((file_hash(file, self._cache), file) for file in files)) for name, files in parts.items()
         }
+        check_equal_files({name: [*own.items()] for name, own in hashed.items()})
+        return hashed
 
     @cached_property
     def _lengths(self) -> dict[Path, int]:
         """Characters of each file that is cut."""
         files = self._hashes["train"].values()
-        return {file: len(read_document(file, encoding=self._encoding, on_error=self._on_error)) for file in files}
+        return {file: len(self._document(file)) for file in files}
 
     @cached_property
     def _spans(self) -> dict[Split, tuple[int, int]]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lmlab.data.characters import check_characters, decoded
+from lmlab.data.characters import check_characters, whole_text
 from lmlab.data.found import Fault, Found
 from lmlab.data.template import ASSISTANT, USER, conversation
 from lmlab.examples import Conversation
-from lmlab.types import Mistake
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +30,7 @@ class UtteranceFile:
         return [self.separator, list(self.template.items()), self.encoding]
 
     def examples(self, *, skip: bool) -> Iterator[Found[Conversation]]:
-        text = decoded(self.path, self.encoding, skip=skip)
-        if not text.strip():
-            raise Mistake(f"{self.path} is empty; give a file with a dialogue a line")
+        text = whole_text(self.path, self.encoding, skip=skip, holds="a dialogue a line")
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 yield self._found(f"line {number}", line)

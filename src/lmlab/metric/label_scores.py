@@ -96,11 +96,17 @@ class LabelScores(Metric):
             "loss": F.cross_entropy(logits, targets),
             "accuracy": (logits.argmax(dim=-1) == targets).float().mean(),
             "macro_f1": multiclass_f1_score(logits, targets, num_classes=number, average="macro"),
-            "matthews": multiclass_matthews_corrcoef(logits, targets, num_classes=number),
+            "matthews": self._matthews(logits.argmax(dim=-1), targets),
             "calibration_error": multiclass_calibration_error(
                 logits.softmax(dim=-1), targets, num_classes=number, n_bins=15, norm="l1"
             ),
         }
+
+    def _matthews(self, found: Tensor, targets: Tensor) -> Tensor:
+        """0 where it is not defined, as scikit-learn has it: of one class alone there is nothing to correlate."""
+        if any(bool((labels == labels[:1]).all()) for labels in (found, targets)):
+            return torch.zeros(())
+        return multiclass_matthews_corrcoef(found, targets, num_classes=self.num_classes)
 
     def _of_several(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
         is_right = (logits > 0) == (targets > 0.5)
