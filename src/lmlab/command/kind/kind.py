@@ -19,6 +19,7 @@ from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
 from lmlab.task.denoising import Denoising
 from lmlab.task.dialogue import Dialogue
+from lmlab.task.generative_question_answering import GenerativeQuestionAnswering
 from lmlab.task.language_modeling import LanguageModeling
 from lmlab.task.masked_language_modeling import MaskedLanguageModeling
 from lmlab.task.question_answering import QuestionAnswering
@@ -33,6 +34,7 @@ from lmlab.types import Mistake
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
     from lmlab.command.load import Loaded
+    from lmlab.decoding.options import Options
     from lmlab.run.folder import RunFolder
     from lmlab.tokenizer.trained import Trained
 
@@ -121,6 +123,21 @@ class Continues(Protocol):
         """The ids that a model has read [1, time] before it writes at most `room` tokens."""
 
 
+@runtime_checkable
+class Writes(Protocol):
+    """A kind whose models write something for a prompt: its translation, its summary, what is said in it."""
+
+    def decoding(self, loaded: Loaded) -> Options:
+        """What the run writes with where nothing else is said."""
+
+    def write(self, loaded: Loaded, prompt: str, options: Options, num: int) -> list[str]:
+        """So many texts.
+
+        Raises:
+            Mistake: where the run's parts write none.
+        """
+
+
 def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Plan:
     """How a task with gradients is trained."""
     config = experiment.config
@@ -136,6 +153,7 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
+    from lmlab.command.kind.answered import Answered
     from lmlab.command.kind.conversations import Conversations
     from lmlab.command.kind.denoised import Denoised
     from lmlab.command.kind.labelled import Labelled
@@ -154,6 +172,7 @@ def kind_of(config: DictConfig) -> Kind:
         WordEmbedding: Words,
         Classification: Labelled,
         Dialogue: Conversations,
+        GenerativeQuestionAnswering: Answered,
         SequenceToSequence: SourceTarget,
         SpeechRecognition: Speech,
         Tagging: Tagged,
@@ -175,14 +194,15 @@ def check_parts(config: DictConfig) -> None:
         Mistake: with the options that are.
     """
     check_data(config)
-    example = configuration.class_of(config, "task").example
-    needs = kind_of(config).needs
+    kind = kind_of(config)
+    example = getattr(kind, "batched", configuration.class_of(config, "task").example)
+    needs = kind.needs
     sides = {f"model.{side}": needs["model"] for side in configuration.SIDES if config.model.get(side) is not None}
     for key, argument in {**needs, **sides}.items():
         group, target = key.partition(".")[0], OmegaConf.select(config, key)._target_
         if not str(target).startswith("lmlab.") or suits(target, argument, example):
             continue
-        task, own = _option(config.task), _option(OmegaConf.select(config, key))
+        task, own = option_of(config.task), option_of(OmegaConf.select(config, key))
         fitting = [name for name, path in groups()[group].items() if fits(path, argument, example)]
         raise Mistake(f"{key.replace('.', '/')}={own} is not for task={task}; choose {', '.join(fitting)}")
 
@@ -198,7 +218,7 @@ def check_data(config: DictConfig) -> None:
         return
     fitting = [name for name, path in groups()["data"].items() if getattr(_class(path), "example", None) is wanted]
     raise Mistake(
-        f"data={_option(config.data)} is not for task={_option(config.task)}, which needs examples of the type "
+        f"data={option_of(config.data)} is not for task={option_of(config.task)}, which needs examples of the type "
         f"{wanted.__name__}; choose {', '.join(fitting)}"
     )
 
@@ -217,7 +237,8 @@ def _target(path: Path) -> str | None:
     return _target(path.with_name(f"{parents[0].rpartition('/')[2]}.yaml")) if parents else None
 
 
-def _option(block: DictConfig) -> str:
+def option_of(block: DictConfig) -> str:
+    """The name of an option, or of the one whose preset it is."""
     return str(block._target_).rpartition(".")[0].rpartition(".")[2]
 
 
