@@ -156,6 +156,22 @@ def test_what_is_chosen_brings_its_parts_and_what_is_typed_wins():
     assert (made.model.num_layers, made.model.cell._target_) == (3, "lmlab.model.cell.lstm.Lstm")
 
 
+def decoding(*words):
+    return config.compose(words).decoding._target_.rpartition(".")[2]
+
+
+def test_a_head_brings_its_decoding_where_there_is_a_place_for_it_and_nothing_else_is_typed():
+    speech = "task=speech_recognition"
+    assert [decoding(speech, f"head={head}") for head in ("ctc", "attention", "joint")] == [
+        "CtcGreedy",
+        "Attention",
+        "Joint",
+    ]
+    assert decoding(speech, "head=joint", "decoding=ctc_beam") == "CtcBeam"
+    assert decoding("task=translation", "head=joint") == "Options"
+    assert "brings" not in config.compose([speech, "head=joint"]).head
+
+
 def test_a_paper_changes_the_parts_and_what_is_typed_wins():
     made = config.compose(["paper=zaremba2014/small", "model=gru", "batch.size=7"])
     assert (made.model.cell._target_, made.batch.size) == ("lmlab.model.cell.gru.Gru", 7)

@@ -208,6 +208,7 @@ def small_data(tmp_path_factory):
         "classification": ["data=table", f"data.path={folder / 'table.csv'}"],
         "tagging": ["data=columns", f"data.path={folder / 'tagged.conll'}"],
         "question_answering": ["data=squad_files", f"data.root={folder}", "batch.question_len=4", "batch.stride=4"],
+        "generative_question_answering": ["data=squad_files", f"data.root={folder}", "decoding.max_tokens=4"],
         "dialogue": ["data=chat", f"data.path={folder / 'chats.jsonl'}", "batch.seq_len=60", "decoding.max_tokens=4"],
         "sequence_to_sequence": pairs,
         "translation": pairs,

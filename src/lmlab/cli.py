@@ -14,7 +14,7 @@ VERBS = {
     "resume": "continue a run, also with changed limits: lmlab resume latest trainer.max_steps=2000",
     "rerun": "train a run again from its stored configuration and report every difference",
     "evaluate": "loss and metrics of a run on a split",
-    "generate": "continue a prompt: lmlab generate latest prompt='Once upon a time'",
+    "generate": "continue a prompt, or write its translation or summary: lmlab generate latest prompt='Once upon a time'",
     "predict": "the labels of a text by a trained classifier: lmlab predict latest text=...",
     "neighbors": "the words nearest to one: lmlab neighbors latest word=king",
     "reproduce": "run a published experiment and hold it against the published number",

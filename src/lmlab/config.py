@@ -44,9 +44,14 @@ TEXT = (
 NOT_FOR_CONSTRUCTOR = {
     "trainer": ("max_tokens", "compile", "activation_checkpointing", "threads", "log_every"),
     "model": ("params", "brings", "embedding"),
+    "head": ("brings",),
     "task": ("evaluation",),
 }
 """lmlab's own keys beside those of a constructor, taken out before building."""
+
+
+BRINGING = ("model", "head")
+"""Groups whose options may bring others with them."""
 
 
 class Known:
@@ -84,7 +89,7 @@ def compose(
     with entered():
         parsed = parse([quoted(override) for override in overrides], verb)
         known = groups() if config_name == "train" else {}
-        parsed = [*brought(parsed, known), *parsed]
+        parsed = [*(one for one in brought(parsed, known) if _has_place(one, parsed, config_name)), *parsed]
         chosen = [override for override in parsed if override.get_key_element().split("@")[0].lstrip("+~") in known]
         _report(fault for override in parsed for fault in _several(override) or _group_faults(override, known))
         if any(override.is_add() or override.is_delete() for override in parsed):
@@ -92,7 +97,8 @@ def compose(
         try:
             composed = _composed(config_name, parsed, with_hydra)
             with open_dict(composed):
-                composed.get("model", {}).pop("brings", None)  # done
+                for group in BRINGING:
+                    (composed.get(group) or {}).pop("brings", None)  # done
             _report(fault for override in chosen for fault in _elsewhere_faults(override, composed))
             for override in {
                 one.get_key_element(): one for one in chosen
@@ -146,15 +152,27 @@ def option(group: str, name: str) -> Any:
 
 
 def brought(parsed: Sequence[Override], known: dict[str, dict[str, Path]]) -> list[Override]:
-    """What a model brings with it, such as GloVe its counts and its loss, unless the command line says otherwise.
+    """What a model brings with it, such as GloVe its counts and its loss, or a head its decoding, unless the command line says
+    otherwise.
 
     The values of a part that is chosen otherwise stay away with it.
     """
     typed = {override.get_key_element().lstrip("~+"): override.value() for override in parsed}
-    path = known.get("model", {}).get(str(typed.get("model")))
-    lines = yaml.safe_load(path.read_text(encoding="utf-8")).get("brings") or () if path else ()
+    paths = [known.get(group, {}).get(str(typed.get(group))) for group in BRINGING]
+    lines = [line for path in paths if path for line in yaml.safe_load(path.read_text("utf-8")).get("brings") or ()]
     lines = [line for line in lines if not {line.partition("=")[0], line.partition(".")[0]} & {*typed}]
     return parse(lines) if lines else []
+
+
+def _has_place(brought: Override, parsed: Sequence[Override], config_name: str) -> bool:
+    """Whether what is typed has a place for a part that is brought: `decoding` stands in some tasks alone."""
+    if brought.key_or_group != "decoding":
+        return True
+    try:
+        _composed(config_name, [brought, *parsed])
+    except Mistake:
+        return False
+    return True
 
 
 def _drop_leftovers(

@@ -456,6 +456,20 @@ class Copying(Protocol):
 
 
 @runtime_checkable
+class Recogniser(Protocol):
+    """A head for recordings: by paths through the encoder's states, by what a decoder writes, or by both."""
+
+    parts: frozenset[str]
+    """`ctc`, `decoder` or both."""
+    ctc_weight: float
+    """Of the loss over paths; the rest is the decoder's: with 1 there is no decoder, with 0 no `ctc`."""
+
+    @property
+    def ctc(self) -> nn.Module | None:
+        """Encoder's states [batch, states, dim] -> logits of symbols and the blank [batch, states, symbols]."""
+
+
+@runtime_checkable
 class Pattern(Protocol):
     """Which places see which, beside causality and documents: a parameter-free part of attention."""
 

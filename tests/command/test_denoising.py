@@ -54,6 +54,16 @@ def test_predict_writes_a_line_for_each_gap(run, capsys):
     assert "hides nothing; write <mask>" in capsys.readouterr().err
 
 
+def test_generate_fills_the_gaps_as_predict_does_unless_it_is_told_how(run, capsys):
+    text = "the black <mask> sat on the mat, and <mask>."
+    assert cli.run(["predict", str(run.path), f"text={text}"]) == 0
+    alone = capsys.readouterr().out
+    assert cli.run(["generate", str(run.path), f"prompt={text}"]) == 0
+    assert capsys.readouterr().out == alone
+    assert cli.run(["generate", str(run.path), f"prompt={text}", "num_beams=3", "num=2"]) == 0
+    assert [line.count("\t") for line in capsys.readouterr().out.splitlines()] == [1, 1]
+
+
 def test_gaps_are_what_stands_behind_their_sentinels():
     assert by_gap([9, 1, 2, 8, 3, 0, 4], [9, 8], 0) == [[1, 2], [3]]
     assert by_gap([5, 8, 3], [9, 8], 0) == [[], [3]]

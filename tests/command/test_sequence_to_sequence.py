@@ -66,7 +66,39 @@ def test_predict_writes_for_a_text_and_for_each_line_of_a_file(run, tmp_path, ca
     assert "is for pairs of texts" in capsys.readouterr().err
 
 
-def test_beams_write_at_least_as_likely_texts(run, tmp_path):
+def written(run, capsys, *words):
+    assert cli.run(["generate", str(run.path), "prompt=1 May 1999", *words]) == 0, capsys.readouterr().err
+    return capsys.readouterr().out.splitlines()
+
+
+def test_generate_writes_what_predict_writes_unless_it_is_told_how(run, capsys):
+    assert cli.run(["predict", str(run.path), "text=1 May 1999"]) == 0
+    alone = capsys.readouterr().out.splitlines()
+    assert written(run, capsys) == alone
+    assert written(run, capsys, "temperature=0", "top_k=3") == alone
+    found = written(run, capsys, "num_beams=4", "num=3", "length_penalty=0.6", "no_repeat_ngram=3")
+    assert len(set(found)) == 3
+    drawn = written(run, capsys, "num=3", "temperature=1.5", "top_p=0.9", "min_p=0.01")
+    assert len(drawn) == 3
+    assert drawn == written(run, capsys, "num=3", "temperature=1.5", "top_p=0.9", "min_p=0.01")
+    assert written(run, capsys, "seed=1", "temperature=1.5", "top_p=0.9", "min_p=0.01") == drawn[1:2]
+    assert len(written(run, capsys, "num=2")) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "writes for a text or a recording; give it one"),
+        (["prompt=a", "stream=true"], "stream=true shows a continuation"),
+        (["prompt=a", "num_beams=2", "temperature=0.5"], "temperature=0.5 chooses one token"),
+    ],
+)
+def test_what_generate_cannot_do_for_a_source_is_said_in_a_sentence(run, words, said, capsys):
+    assert cli.run(["generate", str(run.path), *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_beams_write_at_least_as_likely_texts(run, tmp_path, capsys):
     """The same model with four beams: another run, since what is written is another."""
     assert (
         cli.run(["train", *SMALL, f"output_dir={tmp_path}", "decoding.num_beams=4", "decoding.length_penalty=0.6"]) == 0
@@ -74,6 +106,9 @@ def test_beams_write_at_least_as_likely_texts(run, tmp_path):
     found = find("latest", tmp_path)
     assert found.summary["weights_sha256"] == run.summary["weights_sha256"]
     assert found.summary["test/loss"] == run.summary["test/loss"]
+    capsys.readouterr()
+    assert written(found, capsys) == written(run, capsys, "num_beams=4", "length_penalty=0.6")
+    assert written(found, capsys, "temperature=0") == written(run, capsys), "one token at a time: no beams"
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,11 @@ def test_what_a_recogniser_cannot_do_is_said_in_a_sentence(run, recordings, word
             ["data=stdlib"],
             "data=stdlib is not for task=speech_recognition, which needs examples of the type Speech; choose ",
         ),
-        (["head=next_token"], "head=next_token is not for task=speech_recognition; choose ctc"),
+        (["head=next_token"], "head=next_token is not for task=speech_recognition; choose attention, ctc, joint"),
+        (["decoding=joint"], "decoding=joint is not for head=ctc; choose ctc_beam, ctc_greedy"),
+        (["head=attention", "decoding=ctc_beam"], "decoding=ctc_beam is not for head=attention; choose attention"),
+        (["head=attention", "strategy=fsdp"], "a transcript cannot be written by weights in pieces"),
+        (["model=cnn", "head=joint"], "model=cnn can only be an encoder"),
         (["batch=windows"], "batch=windows is not for task=speech_recognition; choose speech"),
         (["trainer.max_tokens=1000"], "trainer.max_tokens counts running text"),
         (["batch.seq_len=2"], "batch.seq_len=2 frames is shorter than all recordings"),
@@ -139,8 +143,32 @@ def test_other_encoders_train_as_well(model, tmp_path):
     assert cli.run(["train", *chosen, "trainer.max_epochs=null", "trainer.max_steps=2"]) == 0
 
 
-def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
+@pytest.mark.parametrize("head", ["attention", "joint"])
+def test_with_a_decoder_it_trains_is_evaluated_alike_and_hears_a_file(head, tmp_path, recordings, capsys):
+    words = ["model=transformer", "model.attention.num_heads=2", "model.cross_attention.num_heads=2", f"head={head}"]
+    assert cli.run(["train", *SMALL, *words, f"output_dir={tmp_path}"]) == 0
+    run = find("latest", tmp_path)
+    assert {"test/loss", "test/wer", "test/cer", "test/accuracy"} <= set(run.summary)
+    assert run.texts()["final"].count("->") == 3
+    capsys.readouterr()
+    assert cli.run(["evaluate", str(run.path), "split=val"]) == 0
+    found = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    assert float(found["val/wer"]) == pytest.approx(run.summary["val/wer"], abs=1e-3)
+    assert cli.run(["predict", str(run.path), f"path={recordings / 'one.wav'}"]) == 0
+    heard = capsys.readouterr().out
+    assert len(heard.splitlines()) == 1
+    said = ["generate", str(run.path), f"prompt={recordings / 'one.wav'}"]
+    assert cli.run(said) == 0
+    assert capsys.readouterr().out == heard
+    assert cli.run([*said, "num_beams=6", "num=2"]) == 0
+    assert cli.run([*said, "temperature=1.0", "num=2"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+@pytest.mark.parametrize("head", ["ctc", "joint"])
+def test_killed_and_resumed_it_ends_with_the_same_bits(head, tmp_path):
     chosen = [*SMALL, f"project={torture.PROJECT}", "batch.micro_size=4", "model.dropout=0.2", "trainer.log_every=1"]
+    chosen += [f"head={head}"]
     reference, one = (torture.Trial(tmp_path / name, chosen) for name in ("reference", "killed"))
     assert reference.finish() == 0, reference.output.read_text()
     assert one.kill_when(lambda: one.step >= 7)

@@ -1,13 +1,16 @@
 """What an encoder with its decoder writes for the gaps of a text."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lmlab.command.filling import parts_of
+from lmlab.decoding.decode import alternatives
 from lmlab.decoding.loop import generate
+from lmlab.decoding.options import Options
 from lmlab.decoding.sample import chooser
 from lmlab.tokenizer.pieces import sentinels
 from lmlab.tokenizer.trained import Trained
@@ -19,14 +22,46 @@ LONGEST = 16
 
 def filled_gaps(task: Any, tokenizer: Trained, text: str) -> list[str]:
     """For each `<mask>`, which stands for any number of tokens, what is likeliest, token by token."""
+    source, num_gaps = source_of(tokenizer, text)
+    found = written(task, tokenizer, source, num_gaps=num_gaps)[0]
+    return [_spelled(tokenizer, ids) for ids in found]
+
+
+@torch.no_grad()
+def fillings_of_gaps(task: Any, tokenizer: Trained, text: str, options: Options, num: int) -> list[list[str]]:
+    """The same by any decoding, as many times as there are to be texts."""
+    source, num_gaps = source_of(tokenizer, text)
+    found = alternatives(
+        task.model,
+        task.head,
+        torch.full((1, 1), tokenizer.eos, device=task.device),
+        num=num,
+        eos=tokenizer.eos,
+        options=replace(options, max_tokens=min(options.max_tokens, longest(num_gaps))),
+        memory=task.model.encode(source.to(task.device)),
+    )
+    marks = sentinels(tokenizer)[:num_gaps]
+    return [[_spelled(tokenizer, ids) for ids in by_gap(one, marks, tokenizer.eos)] for one in found]
+
+
+def longest(num_gaps: int) -> int:
+    """Tokens that are written for so many gaps at most."""
+    return (LONGEST + 1) * num_gaps + 1
+
+
+def _spelled(tokenizer: Trained, ids: list[int]) -> str:
+    return " ".join(tokenizer.decode(ids).split())
+
+
+def source_of(tokenizer: Trained, text: str) -> tuple[Tensor, int]:
+    """Ids [1, time] of a text whose gaps are sentinels, and how many gaps it has."""
     marks, parts = sentinels(tokenizer), parts_of(tokenizer, text)
     if len(parts) - 1 > len(marks):
         raise Mistake(f"text has {len(parts) - 1} gaps, and the model knows {len(marks)}; write fewer")
     source = tokenizer.encode(parts[0])
     for mark, part in zip(marks, parts[1:]):
         source += [mark, *tokenizer.encode(part)]
-    found = written(task, tokenizer, torch.tensor([source]), num_gaps=len(parts) - 1)[0]
-    return [" ".join(tokenizer.decode(ids).split()) for ids in found]
+    return torch.tensor([source]), len(parts) - 1
 
 
 def written(task: Any, tokenizer: Trained, source: Tensor, *, num_gaps: int) -> list[list[list[int]]]:
@@ -42,7 +77,7 @@ def written(task: Any, tokenizer: Trained, source: Tensor, *, num_gaps: int) -> 
             task.model,
             task.head,
             torch.full((len(source), 1), tokenizer.eos, device=task.device),
-            max_tokens=(LONGEST + 1) * num_gaps + 1,
+            max_tokens=longest(num_gaps),
             choose=chooser(temperature=0.0),
             context_size=None,
             eos=tokenizer.eos,

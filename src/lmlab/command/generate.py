@@ -1,4 +1,4 @@
-"""lmlab generate: continue a prompt with a trained run, or reply to it."""
+"""lmlab generate: continue a prompt with a trained run, reply to it, or write a translation, a summary, what is said in it."""
 
 import sys
 from dataclasses import fields, replace
@@ -12,6 +12,8 @@ from lmlab.command import front
 from lmlab.types import Mistake
 
 if TYPE_CHECKING:
+    from lmlab.command.kind.kind import Writes
+    from lmlab.command.load import Loaded
     from lmlab.decoding.options import Options
 
 
@@ -24,7 +26,7 @@ def main(arguments: list[str]) -> int:
     options = configuration.compose(overrides, config_name="generate", verb="generate")
     values.check_types(options, OPTIONS)
     from lmlab.command.continuation import best, streamed
-    from lmlab.command.kind.kind import Continues, kind_of
+    from lmlab.command.kind.kind import Continues, Writes, kind_of
     from lmlab.command.load import load_run
     from lmlab.decoding.one_row import lay_out_for_one_row
 
@@ -32,10 +34,14 @@ def main(arguments: list[str]) -> int:
     loaded = load_run(name, options.checkpoint)
     kind = kind_of(loaded.config)
     if not isinstance(kind, Continues):
-        raise Mistake(
-            f"{loaded.run.path} writes no text: it was not trained with task=language_modeling or task=dialogue; "
-            "lmlab predict gives labels and targets, lmlab neighbors words"
-        )
+        if not isinstance(kind, Writes):
+            raise Mistake(
+                f"{loaded.run.path} writes no text: it was not trained with task=language_modeling, dialogue, translation or "
+                "another that writes; lmlab predict gives labels, tags and spans, lmlab neighbors words"
+            )
+        for text in written(kind, loaded, options):
+            sys.stdout.write(f"{text}\n")
+        return 0
     work = (loaded.task, loaded.tokenizer, kind.opening(loaded, options.prompt, decoding.max_tokens))
     before = options.prompt if kind.shows_prompt else ""
     if decoding.num_beams > 1:
@@ -53,28 +59,58 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def decoding_of(options: DictConfig) -> "Options":
-    """What the keys of this command say of decoding."""
+def written(kind: "Writes", loaded: "Loaded", options: DictConfig) -> list[str]:
+    """What is written for a prompt that is not a beginning."""
+    if not options.prompt:
+        raise Mistake(f'{loaded.run.path} writes for a text or a recording; give it one: prompt="..."')
+    if options.stream:
+        raise Mistake(
+            f"stream=true shows a continuation as it is drawn, and {loaded.run.path} writes for its prompt a text of its own; "
+            "leave stream out"
+        )
+    return kind.write(loaded, options.prompt, decoding_of(options, kind.decoding(loaded)), options.num)
+
+
+SINGLE = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+"""What chooses one token at a time, and so is not for beams."""
+
+
+def decoding_of(options: DictConfig, own: "Options | None" = None) -> "Options":
+    """What the keys of this command say of decoding.
+
+    Args:
+        own: what a run writes with where they say nothing; None: a continuation of at most 200 tokens is drawn.
+    """
     from lmlab.decoding.options import Options
 
-    if options.num_beams > 1 and options.stream:
+    names = [field.name for field in fields(Options)]
+    typed = {name: options[name] for name in names if options[name] is not None}
+    made: dict[str, Any] = (
+        {"max_tokens": 200, "num_beams": 1} if own is None else {name: getattr(own, name) for name in names}
+    )
+    if "num_beams" not in typed and any(name in typed for name in SINGLE):
+        made["num_beams"] = 1
+    made |= typed
+    if made["num_beams"] == 1 and "length_penalty" not in typed:
+        made["length_penalty"] = None
+    if made["num_beams"] > 1 and options.stream:
         raise Mistake(
-            f"stream=true shows tokens as they are drawn, and num_beams={options.num_beams} knows its text at the end; "
+            f"stream=true shows tokens as they are drawn, and num_beams={made['num_beams']} knows its text at the end; "
             "leave stream out, or set num_beams=1"
         )
-    if 1 < options.num_beams < options.num:
+    if 1 < made["num_beams"] < options.num:
         raise Mistake(
-            f"num={options.num} texts are more than num_beams={options.num_beams} compares; change one of the two"
+            f"num={options.num} texts are more than num_beams={made['num_beams']} compares; change one of the two"
         )
-    named = {field.name: options[field.name] for field in fields(Options)}
-    if options.temperature is None:
-        named["temperature"] = 0.8 if options.num_beams == 1 else 0.0
-    return Options(**named)
+    if "temperature" not in typed:
+        is_drawn = own is None or options.num > 1 or any(name in typed for name in ("top_k", "top_p", "min_p"))
+        made["temperature"] = 0.8 if is_drawn and made["num_beams"] == 1 else 0.0
+    return Options(**made)
 
 
 OPTIONS: dict[str, Any] = {
     "prompt": str,
-    "max_tokens": int,
+    "max_tokens": int | None,
     "num": int,
     "temperature": float | None,
     "top_k": int | None,
@@ -82,7 +118,7 @@ OPTIONS: dict[str, Any] = {
     "min_p": float | None,
     "repetition_penalty": float | None,
     "no_repeat_ngram": int | None,
-    "num_beams": int,
+    "num_beams": int | None,
     "length_penalty": float | None,
     "seed": int,
     "checkpoint": str,

@@ -26,3 +26,16 @@ def texts_of(loaded: Any, options: Any) -> list[str]:
             f"second={options.second!r} is for pairs of texts, and {loaded.run.path} reads one text; leave it out"
         )
     return ["\t".join(row) for row in lines_of(options.path)] if options.path else [options.text]
+
+
+def asked(options: Any) -> list[list[str]]:
+    """A question and its context, `text` and `second`; or those of each line of the file, a tab between them."""
+    pairs = lines_of(options.path) if options.path else [[options.text, options.second]]
+    for number, pair in enumerate(pairs, start=1):
+        if len(pair) != 2 or not all(map(str.strip, pair)):
+            where = f"line {number} of path={options.path} has" if options.path else "there is"
+            raise Mistake(
+                f"{where} not one question and one context; give text=QUESTION second=CONTEXT, or in a file both in a "
+                "line with a tab between"
+            )
+    return pairs

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import DictConfig
 
 from lmlab import config as configuration
 from lmlab.data.audio import SUFFIXES, read_audio
 from lmlab.data.found import Fault
 from lmlab.examples import Heard
-from lmlab.types import Batch, Mistake
+from lmlab.recognition import num_states, symbol_log_probs
+from lmlab.task.speech_recognition import Transcribe
+from lmlab.types import Batch, Memory, Mistake
 
 
 def transcribed(loaded: Any, options: Any) -> Iterator[str]:
@@ -26,30 +29,46 @@ def transcribed(loaded: Any, options: Any) -> Iterator[str]:
     files = sorted(one for one in path.iterdir() if one.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
     if not files:
         raise Mistake(f"path={path} has no recordings ({', '.join(SUFFIXES)}); set path to one, or to a folder of them")
-    features, batching, decode = (configuration.build(loaded.config, key) for key in ("features", "batch", "decoding"))
+    transcribe = transcriber_of(loaded.config, loaded.tokenizer.eos)
     for file in files:
-        batch = batching(seed=0).of_features([features_of_file(file, features, loaded.vocabulary)])
-        text = transcripts(loaded.task, batch, decode, loaded.tokenizer.decode)[0]
+        text = loaded.tokenizer.decode(transcripts(loaded.task, batch_of_file(loaded, file), transcribe)[0])
         yield f"{file.name}\t{text}" if path.is_dir() else text
 
 
+def batch_of_file(loaded: Any, file: Path) -> Batch:
+    """A recording as the run's model reads it."""
+    features, batching = (configuration.build(loaded.config, key) for key in ("features", "batch"))
+    found: Batch = batching(seed=0).of_features([features_of_file(file, features, loaded.vocabulary)])
+    return found
+
+
+def transcriber_of(config: DictConfig, eos: int) -> Transcribe:
+    """What `decoding` makes of what was heard."""
+    decode = configuration.build(config, "decoding")
+    if "decoder" in decode.reads:
+        return lambda task, memory: decode(task.model, task.head, memory, eos=eos)
+    return lambda task, memory: decode(symbol_log_probs(task.head, memory), num_states(memory))
+
+
 @torch.no_grad()
-def transcripts(task: Any, batch: Batch, decode: Any, spell: Callable[[list[int]], str]) -> list[str]:
-    """The text of each recording of a batch.
+def transcripts(task: Any, batch: Batch, transcribe: Transcribe) -> list[list[int]]:
+    """The tokens of each recording of a batch.
 
     Args:
         task: model and head under these names.
-        decode: log probabilities and lengths -> tokens.
-        spell: tokens -> text.
     """
-    assert batch.document is not None, "recordings are padded"
-    inputs, document = batch.inputs.to(task.device), batch.document.to(task.device)
     was_training = task.training
     task.eval()
-    log_probs = task.head(task.model(inputs, document).states).float().log_softmax(dim=-1)
-    lengths = (task.model.heard(document) > 0).sum(dim=1)
+    found = transcribe(task, listened(task, batch))
     task.train(was_training)
-    return [spell(tokens) for tokens in decode(log_probs, lengths)]
+    return found
+
+
+def listened(task: Any, batch: Batch) -> Memory:
+    """What the encoder makes of recordings."""
+    assert batch.document is not None, "recordings are padded"
+    found: Memory = task.model.encode(batch.inputs.to(task.device), batch.document.to(task.device))
+    return found
 
 
 def features_of_file(path: Path, features: Any, heard: Heard) -> Any:

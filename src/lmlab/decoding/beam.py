@@ -5,6 +5,7 @@ A text's score is log p(Y) / ((5 + |Y|) / 6)^alpha (Wu et al. 2016, eq. 14, with
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,6 +15,10 @@ from torch import Tensor
 from lmlab.decoding.feed import Feed, Head
 from lmlab.decoding.sample import Filter, forbid_repeated
 from lmlab.types import Memory, Mistake, SequenceModel
+
+Rescore = Callable[[Tensor, Tensor, Sequence[int]], Tensor]
+"""Log-probabilities of the next token [text, vocab], what each text has behind its prompt [text, time], and the row of the
+prompt that each belongs to -> what is added to the text's score, at most 0 [text, vocab]."""
 
 
 class Hypothesis(NamedTuple):
@@ -40,6 +45,7 @@ def search(
     context_size: int | None = None,
     memory: Memory | None = None,
     document: Int[Tensor, "batch time"] | None = None,
+    rescored: Rescore | None = None,
 ) -> list[list[Hypothesis]]:
     """The `num_best` best texts that are found for each row, the best first.
 
@@ -51,6 +57,7 @@ def search(
         length_penalty: alpha; 0 compares log-probabilities as they are, more favours longer texts.
         counts_prompt: Whether an n-gram of the prompt may not be written either.
         context_size, memory, document: As `lmlab.decoding.loop.stream` takes them.
+        rescored: What another model makes of the log-probabilities.
     """
     check(num_beams=num_beams, length_penalty=length_penalty, num_best=num_best)
     feed = Feed(
@@ -64,8 +71,11 @@ def search(
     rows = list(range(len(prompt_ids)))  # whose search goes on
     scores = prompt_ids.new_zeros(len(rows), 1, dtype=torch.float32)  # [row, beam]: at first the prompt alone
     for length in range(1, max_tokens + 1):
-        found = _candidates(feed, scores, filters, 2 * num_beams)  # at most half of them end
         texts = feed.ids[:, prompt_ids.shape[1] :]
+        log_probs = feed.logits().float().log_softmax(dim=-1)
+        if rescored is not None:
+            log_probs = rescored(log_probs, texts, [row for row in rows for _ in range(scores.shape[1])])
+        found = _candidates(feed.ids, log_probs, scores, filters, 2 * num_beams)  # at most half of them end
         going, beams = [], []
         for row, candidates in zip(rows, found, strict=True):
             ranking, running = rankings[row], [one for one in candidates if one.token != eos][:num_beams]
@@ -116,13 +126,16 @@ class Ranking:
 
 
 def _candidates(
-    feed: Feed, scores: Float[Tensor, "row beam"], filters: list[Filter], num: int
+    ids: Int[Tensor, "text time"],
+    log_probs: Float[Tensor, "text vocab"],
+    scores: Float[Tensor, "row beam"],
+    filters: list[Filter],
+    num: int,
 ) -> list[list[Candidate]]:
     """For each row the likeliest texts with one more token, the best first; none without any probability."""
     rows, beams = scores.shape
-    log_probs = feed.logits().float().log_softmax(dim=-1)
     for keep in filters:
-        log_probs = keep(log_probs, feed.ids)
+        log_probs = keep(log_probs, ids)
     vocab = log_probs.shape[-1]
     all_of_row = (scores[:, :, None] + log_probs.view(rows, beams, vocab)).flatten(1)
     values, indices = all_of_row.topk(min(num, beams * vocab), dim=1)

@@ -21,6 +21,8 @@ class CtcBeam:
         floor: a symbol's log probability below which it does not lengthen a prefix.
     """
 
+    reads = frozenset({"ctc"})
+
     def __init__(self, *, width: int, floor: float) -> None:
         if width < 1:
             raise Mistake(f"decoding.width={width} keeps no prefix; set it to 1 or more")

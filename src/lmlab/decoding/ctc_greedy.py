@@ -9,6 +9,8 @@ from torch import Tensor
 class CtcGreedy:
     """Best path decoding; the last symbol is the blank."""
 
+    reads = frozenset({"ctc"})
+
     def __call__(
         self, log_probs: Float[Tensor, "batch time symbols"], lengths: Int[Tensor, "batch"]
     ) -> list[list[int]]:

@@ -7,12 +7,13 @@ decode(model, head, starts, eos=eos, options=options, memory=model.encode(source
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lmlab.decoding.beam import search
+from lmlab.decoding.beam import Rescore, search
 from lmlab.decoding.feed import Head
 from lmlab.decoding.loop import generate
 from lmlab.decoding.options import Options
@@ -64,6 +65,42 @@ def decode(
         document=document,
     )
     return [until(row, eos) for row in new.tolist()]
+
+
+def alternatives(
+    model: SequenceModel,
+    head: Head,
+    prompt_ids: Int[Tensor, "1 time"],
+    *,
+    num: int,
+    eos: int,
+    options: Options,
+    memory: Memory | None = None,
+    rescored: Rescore | None = None,
+) -> list[list[int]]:
+    """Several texts behind one prompt: of a search the best, the best first; else each of a seed of its own.
+
+    Args:
+        rescored: see `lmlab.decoding.beam.search`, which then also is what one beam is for.
+    """
+    if options.num_beams == 1 and rescored is None:
+        each = [replace(options, seed=options.seed + number) for number in range(num)]
+        return [decode(model, head, prompt_ids, eos=eos, options=one, memory=memory)[0] for one in each]
+    (found,) = search(
+        model,
+        head,
+        prompt_ids,
+        num_beams=options.num_beams,
+        num_best=num,
+        max_tokens=options.max_tokens,
+        eos=eos,
+        length_penalty=options.length_penalty or 0.0,
+        no_repeat_ngram=options.no_repeat_ngram,
+        counts_prompt=False,
+        memory=memory,
+        rescored=rescored,
+    )
+    return [one.ids for one in found]
 
 
 def until(ids: list[int], end: int) -> list[int]:

@@ -13,6 +13,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import DefaultTokenizer
 
 from lmlab.chinese import ONE_HAN, is_chinese
+from lmlab.metric import answers
 
 References = Sequence[Sequence[str]]
 """Of each text its references, at least one."""
@@ -79,12 +80,18 @@ def distinct(texts: Sequence[str], references: References) -> dict[str, float]:
     return found
 
 
+def squad(texts: Sequence[str], references: References) -> dict[str, float]:
+    """0 to 1: exact match and F1 of answers as SQuAD counts them; a reference that is empty says that there is none."""
+    return answers.scored(texts, [[one for one in own if one] for own in references])
+
+
 SCORES: dict[str, Callable[[Sequence[str], References], dict[str, float]]] = {
     "bleu": bleu,
     "chrf": chrf,
     "rouge": rouge,
     "exact_match": exact_match,
     "distinct": distinct,
+    "squad": squad,
 }
 """By the name that a user chooses them by; some have several figures."""
 

@@ -32,10 +32,10 @@ class Listener(nn.Module):
         """The encoder's, which nothing reads."""
         return self.encoder.embedding
 
-    def heard(self, document: Int[Tensor, "batch time"]) -> Int[Tensor, "batch states"]:
-        """Of states, what `document` is of frames: 0 where there is padding alone."""
-        factor: int = self.frontend.factor  # type: ignore[assignment]
-        return document[:, ::factor]
+    @property
+    def encoder_dim(self) -> int:
+        """Width of the memory's states."""
+        return self.dim
 
     def forward(
         self,
@@ -49,5 +49,21 @@ class Listener(nn.Module):
         assert memory is None, "it was built without a memory"
         assert state is None, "an encoder sees its whole input at once"
         vectors = self.frontend(inputs, document)
-        heard = None if document is None else self.heard(document)
-        return self.encoder(vectors, heard, with_attention=with_attention)
+        return self.encoder(vectors, heard(self.frontend, document), with_attention=with_attention)
+
+    def encode(
+        self,
+        source: Float[Tensor, "batch time features"],
+        document: Int[Tensor, "batch time"] | None = None,
+        *,
+        with_attention: bool = False,
+    ) -> Memory:
+        """The states with their document: 0 where there is padding alone."""
+        output = self(source, document, with_attention=with_attention)
+        return Memory(output.states, heard(self.frontend, document), extras=output.extras)
+
+
+def heard(frontend: nn.Module, document: Int[Tensor, "batch time"] | None) -> Int[Tensor, "batch states"] | None:
+    """Of states, what `document` is of frames: 0 where there is padding alone."""
+    factor: int = frontend.factor  # type: ignore[assignment]
+    return None if document is None else document[:, ::factor]

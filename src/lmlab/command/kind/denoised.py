@@ -21,6 +21,7 @@ from lmlab.command.kind.kind import Cost, has_encoder, plan_of
 from lmlab.command.kind.masked import baselines_of
 from lmlab.command.kind.running_text import PREDICTS, RunningText
 from lmlab.command.lines import texts_of
+from lmlab.decoding.options import Options
 from lmlab.metric.masked_scores import MaskedScores
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.strategy.sharded import Sharded
@@ -122,6 +123,17 @@ class Denoised(RunningText):
         for text in texts_of(loaded, options):
             found = filled_gaps(loaded.task, loaded.tokenizer, text)
             yield "\t".join([*found, text]) if options.path else "\n".join(found)
+
+    def decoding(self, loaded: Loaded) -> Options:
+        """The likeliest tokens; how many, the number of gaps says."""
+        return Options(max_tokens=int(loaded.config.batch.seq_len))
+
+    def write(self, loaded: Loaded, prompt: str, options: Options, num: int) -> list[str]:
+        """What is written for each `<mask>`, one a line; of several fillings each in a line."""
+        from lmlab.command.gaps import fillings_of_gaps
+
+        found = fillings_of_gaps(loaded.task, loaded.tokenizer, prompt, options, num)
+        return ["\n".join(found[0])] if num == 1 else ["\t".join(one) for one in found]
 
 
 def _pieces(experiment: Experiment) -> Pieces:

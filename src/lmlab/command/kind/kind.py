@@ -19,6 +19,7 @@ from lmlab.budget.memory import TrainingMemory
 from lmlab.task.classification import Classification
 from lmlab.task.denoising import Denoising
 from lmlab.task.dialogue import Dialogue
+from lmlab.task.generative_question_answering import GenerativeQuestionAnswering
 from lmlab.task.image_text import ImageText as ImagesAndTexts
 from lmlab.task.language_modeling import LanguageModeling
 from lmlab.task.masked_language_modeling import MaskedLanguageModeling
@@ -35,6 +36,7 @@ from lmlab.types import Mistake
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
     from lmlab.command.load import Loaded
+    from lmlab.decoding.options import Options
     from lmlab.run.folder import RunFolder
     from lmlab.tokenizer.trained import Trained
 
@@ -123,6 +125,21 @@ class Continues(Protocol):
         """The ids that a model has read [1, time] before it writes at most `room` tokens."""
 
 
+@runtime_checkable
+class Writes(Protocol):
+    """A kind whose models write something for a prompt: its translation, its summary, what is said in it."""
+
+    def decoding(self, loaded: Loaded) -> Options:
+        """What the run writes with where nothing else is said."""
+
+    def write(self, loaded: Loaded, prompt: str, options: Options, num: int) -> list[str]:
+        """So many texts.
+
+        Raises:
+            Mistake: where the run's parts write none.
+        """
+
+
 def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Plan:
     """How a task with gradients is trained."""
     config = experiment.config
@@ -138,6 +155,7 @@ def plan_of(experiment: Experiment, optimizer: Callable[[nn.Module], Any]) -> Pl
 
 def kind_of(config: DictConfig) -> Kind:
     """By the task."""
+    from lmlab.command.kind.answered import Answered
     from lmlab.command.kind.conversations import Conversations
     from lmlab.command.kind.denoised import Denoised
     from lmlab.command.kind.image_text import ImageText
@@ -159,6 +177,7 @@ def kind_of(config: DictConfig) -> Kind:
         WordEmbedding: Words,
         Classification: Labelled,
         Dialogue: Conversations,
+        GenerativeQuestionAnswering: Answered,
         SequenceToSequence: SourceTarget,
         SpeechRecognition: Speech,
         Tagging: Tagged,
@@ -181,15 +200,15 @@ def check_parts(config: DictConfig) -> None:
         Mistake: with the options that are.
     """
     check_data(config)
-    example = configuration.class_of(config, "task").example
-    needs = kind_of(config).needs
+    kind = kind_of(config)
+    example = getattr(kind, "batched", configuration.class_of(config, "task").example)
     inner = (*(f"model.{side}" for side in configuration.SIDES), configuration.TEXT_MODEL)
-    models = {key: needs["model"] for key in inner if OmegaConf.select(config, key) is not None}
-    for key, argument in {**needs, **models}.items():
+    models = {key: kind.needs["model"] for key in inner if OmegaConf.select(config, key) is not None}
+    for key, argument in {**kind.needs, **models}.items():
         group, target = "model" if key in models else key, OmegaConf.select(config, key)._target_
         if not str(target).startswith("lmlab.") or suits(target, argument, example):
             continue
-        task, own = _option(config.task), _option(OmegaConf.select(config, key))
+        task, own = option_of(config.task), option_of(OmegaConf.select(config, key))
         fitting = [name for name, path in groups()[group].items() if fits(path, argument, example)]
         raise Mistake(f"{key.replace('.', '/')}={own} is not for task={task}; choose {', '.join(fitting)}")
 
@@ -205,7 +224,7 @@ def check_data(config: DictConfig) -> None:
         return
     fitting = [name for name, path in groups()["data"].items() if getattr(_class(path), "example", None) is wanted]
     raise Mistake(
-        f"data={_option(config.data)} is not for task={_option(config.task)}, which needs examples of the type "
+        f"data={option_of(config.data)} is not for task={option_of(config.task)}, which needs examples of the type "
         f"{wanted.__name__}; choose {', '.join(fitting)}"
     )
 
@@ -224,7 +243,8 @@ def _target(path: Path) -> str | None:
     return _target(path.with_name(f"{parents[0].rpartition('/')[2]}.yaml")) if parents else None
 
 
-def _option(block: DictConfig) -> str:
+def option_of(block: DictConfig) -> str:
+    """The name of an option, or of the one whose preset it is."""
     return str(block._target_).rpartition(".")[0].rpartition(".")[2]
 
 

@@ -15,7 +15,7 @@ from torchmetrics import Metric
 from lmlab import config as configuration
 from lmlab.command.answers import Found, best_answers
 from lmlab.command.kind.rows import SHOWN, Rows
-from lmlab.command.lines import lines_of
+from lmlab.command.lines import asked
 from lmlab.data.cache import cache_folder
 from lmlab.examples import Question
 from lmlab.metric.answer_scores import AnswerScores
@@ -155,14 +155,7 @@ class Questions(Rows):
 
     def answer(self, loaded: Loaded, options: Any) -> Iterator[str]:
         """The answer to the question `text` in `second`, and where it stands; or to each line of a file, a tab between."""
-        pairs = lines_of(options.path) if options.path else [[options.text, options.second]]
-        for number, pair in enumerate(pairs, start=1):
-            if len(pair) != 2 or not all(map(str.strip, pair)):
-                where = f"line {number} of path={options.path} has" if options.path else "there is"
-                raise Mistake(
-                    f"{where} not one question and one context; give text=QUESTION second=CONTEXT, or in a file both in a "
-                    "line with a tab between"
-                )
+        pairs = asked(options)
         batching = configuration.build(loaded.config, "batch")(seed=0, eos=loaded.tokenizer.eos)
         how = {name: loaded.config.task[name] for name in ("max_answer", "threshold")}
         for first in range(0, len(pairs), TOGETHER):

@@ -18,14 +18,15 @@ from lmlab.batch.source_target import prompts
 from lmlab.command.kind.kind import has_encoder, plan_of
 from lmlab.command.kind.rows import SHOWN, Rows
 from lmlab.command.lines import texts_of
-from lmlab.decoding.decode import decode
+from lmlab.decoding.decode import alternatives, decode
+from lmlab.decoding.options import Options
 from lmlab.examples import SourceTarget as Example
 from lmlab.metric.text_scores import figures
 from lmlab.metric.written import scored, signatures
 from lmlab.predictions import asked, predicted
 from lmlab.run import json_file
 from lmlab.strategy.sharded import Sharded
-from lmlab.types import Batch, Mistake, Split
+from lmlab.types import Batch, Memory, Mistake, Split
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
@@ -136,7 +137,7 @@ class SourceTarget(Rows):
         tokenizer, made = experiment.arrays.tokenizer, experiment.batching
         batching: Any = made
         if prompt:
-            return [f"{prompt}\n-> {self.written(experiment.config, tokenizer, task, [prompt])[0]}"]
+            return [f"{prompt}\n-> {self.spoken(self.written(experiment.config, tokenizer, task, [prompt])[0])}"]
         split: Split = "test" if len(experiment.arrays.test) else "val"
         rows = getattr(experiment.arrays, split)
         chosen = np.linspace(0, max(len(rows) - 1, 0), num=min(num, len(rows)), dtype=np.int64)
@@ -146,9 +147,13 @@ class SourceTarget(Rows):
         found = in_evaluation(task, lambda: writer_of(experiment.config, tokenizer)(task, batch))
         texts = [[tokenizer.decode(ids.tolist()) for ids in rows.texts_of(row)] for row in chosen.tolist()]
         return [
-            f"{_short(source)}\n-> {_short(tokenizer.decode(ids))}\n   {_short(target)}"
+            f"{_short(source)}\n-> {self.spoken(_short(tokenizer.decode(ids)))}\n   {self.spoken(_short(target))}"
             for (source, target), ids in zip(map(self.told, texts), found)
         ]
+
+    def spoken(self, text: str) -> str:
+        """A text that was or is to be written, as it is shown."""
+        return text
 
     def told(self, texts: list[str]) -> tuple[str, str]:
         """Of an example's texts what is shown, and what is then to be written."""
@@ -171,6 +176,18 @@ class SourceTarget(Rows):
         for first in range(0, len(sources), TOGETHER):
             found = self.written(loaded.config, loaded.tokenizer, loaded.task, sources[first : first + TOGETHER])
             yield from (" ".join(text.split("\n")) if options.path else text for text in found)
+
+    def decoding(self, loaded: Loaded) -> Options:
+        found: Options = configuration.build(loaded.config, "decoding")
+        return found
+
+    @torch.no_grad()
+    def write(self, loaded: Loaded, prompt: str, options: Options, num: int) -> list[str]:
+        """As `answer` writes for one text."""
+        task, tokenizer = loaded.task, loaded.tokenizer
+        ids, _, memory = asked_of(task, self.of_sources(loaded.config, tokenizer, [prompt]))
+        given: dict[str, Any] = {"num": num, "eos": tokenizer.eos, "options": options, "memory": memory}
+        return [tokenizer.decode(one).strip() for one in alternatives(task.model, task.head, ids, **given)]
 
     def baselines_name(self, experiment: Experiment) -> str | None:
         return "_".join(["baselines", *experiment.config.metric.scores])
@@ -223,13 +240,18 @@ def writer_of(config: DictConfig, tokenizer: Trained) -> Callable[[Any, Batch], 
     options = configuration.build(config, "decoding")
 
     def write(task: Any, batch: Batch) -> list[list[int]]:
-        ids, document = (part.to(task.device) for part in prompts(batch))
-        memory = None
-        if batch.source is not None and batch.source_document is not None:
-            memory = task.model.encode(batch.source.to(task.device), batch.source_document.to(task.device))
+        ids, document, memory = asked_of(task, batch)
         return decode(task.model, task.head, ids, document, eos=tokenizer.eos, options=options, memory=memory)
 
     return write
+
+
+def asked_of(task: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, Memory | None]:
+    """What the decoder has read before it writes, ids and document [batch, time], and what it reads of an encoder."""
+    ids, document = (part.to(task.device) for part in prompts(batch))
+    if batch.source is None or batch.source_document is None:
+        return ids, document, None
+    return ids, document, task.model.encode(batch.source.to(task.device), batch.source_document.to(task.device))
 
 
 def in_evaluation(task: Any, call: Callable[[], Any]) -> Any:
