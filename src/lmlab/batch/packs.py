@@ -35,7 +35,7 @@ class Packs:
 
     def __init__(self, sizes: Array, *, room: int, size: int, seed: int) -> None:
         self.sizes, self.room, self.size, self.seed = sizes, room, size, seed
-        kinds, self.kind = np.unique(-sizes[:, np.argsort(-sizes.sum(axis=0))], axis=0, return_inverse=True)
+        _, self.kind = np.unique(-sizes[:, np.argsort(-sizes.sum(axis=0))], axis=0, return_inverse=True)
         self.kind = self.kind.reshape(-1)
         descending = np.argsort(self.kind, kind="stable")
         row = first_fit(sizes[descending], room)
