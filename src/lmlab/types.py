@@ -441,8 +441,8 @@ class Conditional(SequenceModel, Protocol):
 class FurtherLosses(Protocol):
     """A head that learns more of the states than it says in evaluation."""
 
-    def auxiliary(self, states: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """States [batch, time, dim], targets [batch, time] -> losses by name, scalars, already weighted."""
+    def auxiliary(self, states: Tensor, targets: Tensor, document: Tensor | None = None) -> dict[str, Tensor]:
+        """States [batch, time, dim], targets and document [batch, time] -> losses by name, scalars, already weighted."""
 
 
 @runtime_checkable

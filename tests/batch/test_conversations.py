@@ -19,7 +19,16 @@ NO = IGNORE
 
 
 def made(*, seq_len=64, learned=("assistant",), **values):
-    sizes = {"size": 4, "micro_size": None, "max_tokens": None, "eval_size": 3, "num_workers": 0, "seed": 0, **values}
+    sizes = {
+        "size": 4,
+        "micro_size": None,
+        "max_tokens": None,
+        "eval_size": 3,
+        "num_workers": 0,
+        "packing": False,
+        "seed": 0,
+        **values,
+    }
     return Conversations(seq_len=seq_len, eos=EOS, learned=learned, roles=ROLES, **sizes)
 
 
@@ -140,7 +149,7 @@ def test_ranks_and_passes_make_one_global_batch():
     many = rows(*map(drawn, range(23)))
     whole = made().train(many)
     parts = [made(micro_size=1).train(many, rank=rank, world=2) for rank in range(2)]
-    for step in range(len(whole.buckets)):
+    for step in range(len(whole.plan)):
         batch = whole[step, 0]
         shares = [part[step, micro] for micro in range(2) for part in parts]
         assert {share.num_targets for share in shares} == {batch.num_targets}

@@ -12,7 +12,16 @@ EOS = 9
 
 
 def made(*, joined, seq_len=16, **values):
-    sizes = {"size": 4, "micro_size": None, "max_tokens": None, "eval_size": 3, "num_workers": 0, "seed": 0, **values}
+    sizes = {
+        "size": 4,
+        "micro_size": None,
+        "max_tokens": None,
+        "eval_size": 3,
+        "num_workers": 0,
+        "packing": False,
+        "seed": 0,
+        **values,
+    }
     return SourceTarget(seq_len=seq_len, eos=EOS, joined=joined, **sizes)
 
 
@@ -86,7 +95,7 @@ def test_ranks_and_passes_make_one_global_batch(joined):
     many = rows(*(([1 + number % 5] * (number % 7 + 1), [2] * (number % 3)) for number in range(23)))
     whole = made(joined=joined).train(many)
     parts = [made(joined=joined, micro_size=1).train(many, rank=rank, world=2) for rank in range(2)]
-    for step in range(len(whole.buckets)):
+    for step in range(len(whole.plan)):
         batch = whole[step, 0]
         shares = [part[step, micro] for micro in range(2) for part in parts]
         assert {share.num_targets for share in shares} == {batch.num_targets}

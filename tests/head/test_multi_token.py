@@ -56,3 +56,12 @@ def test_every_part_learns():
 def test_one_token_is_no_number_of_several():
     with pytest.raises(Mistake, match=r"head\.num_tokens=1 predicts no further token"):
         made(num_tokens=1)
+
+
+def test_a_token_of_another_document_is_none():
+    _, head = made(num_tokens=2)
+    states, targets = torch.randn(1, 5, 6), torch.tensor([[4, 7, 1, 2, 9]])
+    packed = head.auxiliary(states, targets, torch.tensor([[1, 1, 2, 2, 2]]))
+    apart = targets.clone()
+    apart[0, 2] = IGNORE  # what place 1 would see of the next document
+    torch.testing.assert_close(packed["token2"], head.auxiliary(states, apart)["token2"])

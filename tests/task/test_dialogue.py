@@ -33,7 +33,7 @@ CHATS = [
 
 def batching():
     return Conversations(
-        size=4, micro_size=None, max_tokens=None, seq_len=24, eval_size=4, num_workers=0, seed=0, eos=EOS,
+        size=4, micro_size=None, max_tokens=None, seq_len=24, eval_size=4, num_workers=0, packing=False, seed=0, eos=EOS,
         learned=["assistant"], roles=("assistant", "user"),
     )  # fmt: skip
 

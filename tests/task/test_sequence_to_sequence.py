@@ -28,7 +28,16 @@ PAIRS = [([3, 4, 5, 6], [6, 5, 4, 3]), ([7], [7]), ([8, 9], [9, 8])]
 
 def batching(*, joined):
     return SourceTarget(
-        size=4, micro_size=None, max_tokens=None, seq_len=12, eval_size=4, num_workers=0, seed=0, eos=EOS, joined=joined
+        size=4,
+        micro_size=None,
+        max_tokens=None,
+        seq_len=12,
+        eval_size=4,
+        num_workers=0,
+        packing=False,
+        seed=0,
+        eos=EOS,
+        joined=joined,
     )
 
 

@@ -44,6 +44,12 @@ class Buckets:
         first, last = self.borders[batches[number]], self.borders[batches[number] + 1]
         return order[first:last]
 
+    def fullness(self, sides: Array) -> float:
+        """The share of an epoch's batches that is no padding, of examples of sizes [example, side]."""
+        ascending = sides[np.argsort(self.level, kind="stable")]
+        widest = np.maximum.reduceat(ascending, self.borders[:-1], axis=0).sum(axis=1)
+        return float(sides.sum() / (np.diff(self.borders) * widest).sum())
+
     def _shuffled(self, epoch: int) -> tuple[Array, Array]:
         draw = generator(self.seed, epoch)
         shuffled = draw.permutation(len(self.level))

@@ -34,6 +34,7 @@ class Conversations(RowBatches):
     Where not even the last reply and the turn before it have room, that turn loses its beginning, and then the reply its end.
 
     Args:
+        packing: whether several conversations share a row.
         learned: roles whose words are targets.
         roles: by their numbers in `Rows.labels`.
     """
@@ -49,6 +50,7 @@ class Conversations(RowBatches):
         seq_len: int,
         eval_size: int,
         num_workers: int,
+        packing: bool,
         seed: int,
         eos: int,
         learned: Sequence[str],
@@ -64,6 +66,7 @@ class Conversations(RowBatches):
             seed=seed,
             eos=eos,
         )
+        self.packing = packing
         self.is_learned = np.array([role in learned for role in roles], bool)
 
     def lengths(self, rows: Rows) -> Array:

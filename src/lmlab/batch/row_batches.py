@@ -1,4 +1,4 @@
-"""Batches of examples of about one length: what every batching of rows has in common."""
+"""Batches of examples of about one length, or several to a row: what every batching of rows has in common."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from lmlab.batch.buckets import Buckets
+from lmlab.batch.packs import Packs, packed
 from lmlab.batch.sampler import Share, share
 from lmlab.types import Batch, Mistake
 
@@ -15,7 +16,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class RowBatches:
-    """Batches of `size` examples of about one length; each epoch has every example once.
+    """Batches of `size` examples of about one length, or of `size` rows of examples; each epoch has every example once.
 
     A subclass says how long an input is, and makes a batch of some examples. `rows` are those of a split: `Rows`, or what the
     subclass reads in place of them; behind `items` they are what it makes of them.
@@ -27,6 +28,8 @@ class RowBatches:
     """
 
     carries_state = False
+    packing = False
+    """Whether several examples share a row in training; the batches of evaluation have one example a row."""
     shortest = 1
     """Tokens that an input has at least."""
     holds = "a text"
@@ -71,20 +74,56 @@ class RowBatches:
         """How many targets some examples have: one each, unless a subclass says otherwise."""
         return len(chosen)
 
+    def sides(self, rows: Any) -> Array:
+        """Tokens of each example in each of the rows that it takes: one, or one for a source and one for a target."""
+        return self.lengths(rows)[:, None]
+
     def share(self, *, rank: int = 0, world: int = 1) -> Share:
         """This rank's part of every global batch."""
         return share(self.size, self.micro_size, rank=rank, world=world)
 
     def steps_per_epoch(self, rows: Any) -> int:
-        return len(self.train(rows).buckets)
+        return len(self.train(rows).plan)
 
     def train(self, rows: Any, *, rank: int = 0, world: int = 1) -> Steps:
         """The training batches of one rank, by (step, micro-step)."""
         if not len(rows):
             raise Mistake("the training split has no example; give some in data.path")
         items = self.items(rows)
-        buckets = Buckets(self.lengths(items), size=self.size, max_tokens=self.max_tokens, seed=self.seed)
-        return Steps(self, items, buckets, self.share(rank=rank, world=world))
+        return Steps(self, items, self._plan(items), self.share(rank=rank, world=world))
+
+    def fullness(self, rows: Any) -> tuple[int, float, float]:
+        """Rows of an epoch with packing, the share of them that is no padding, and that of batches without packing."""
+        items = self.items(rows)
+        packs, buckets = self._packs(items), self._buckets(items)
+        return packs.num_rows, packs.fullness, buckets.fullness(self.sides(items))
+
+    def longest(self, rows: Any, number: int) -> tuple[Batch, int]:
+        """A batch of `number` rows as long as any in training, and the tokens of one of them."""
+        items = self.items(rows)
+        length = self.lengths(items)
+        if not self.packing:
+            return self.batch(items, np.full(number, int(length.argmax()))), int(length.max())
+        fullest = max(self._packs(items)[0], key=lambda row: int(length[row].sum()))
+        whole = packed(self.batch(items, np.tile(fullest, number)), [len(fullest)] * number)
+        return whole, int(length[fullest].sum())
+
+    def _plan(self, items: Any) -> Buckets | Packs:
+        return self._packs(items) if self.packing else self._buckets(items)
+
+    def _buckets(self, items: Any) -> Buckets:
+        return Buckets(self.lengths(items), size=self.size, max_tokens=self.max_tokens, seed=self.seed)
+
+    def _packs(self, items: Any) -> Packs:
+        sides = self.sides(items)
+        tokens = self.seq_len * sides.shape[1]
+        if self.max_tokens is not None and self.max_tokens < tokens:
+            raise Mistake(
+                f"batch.max_tokens={self.max_tokens} has no room for a row of {tokens} tokens; set it to {tokens} or more, "
+                "or batch.packing=false"
+            )
+        size = self.size if self.max_tokens is None else min(self.size, self.max_tokens // tokens)
+        return Packs(sides, room=self.seq_len, size=size, seed=self.seed)
 
     def eval(self, rows: Any) -> Evaluation:
         """The evaluation batches, by number: short texts first."""
@@ -94,15 +133,21 @@ class RowBatches:
 class Steps(Dataset[Batch]):
     """(step, micro-step) -> the examples of this rank and pass."""
 
-    def __init__(self, batching: RowBatches, rows: Any, buckets: Buckets, share: Share) -> None:
-        self.batching, self.rows, self.buckets, self.share = batching, rows, buckets, share
+    def __init__(self, batching: RowBatches, rows: Any, plan: Buckets | Packs, share: Share) -> None:
+        self.batching, self.rows, self.plan, self.share = batching, rows, plan, share
         self.length = batching.lengths(rows)
 
     def __getitem__(self, key: tuple[int, int]) -> Batch:
         step, micro = key
-        whole = self.buckets[step]
         part = self.share.rows(micro)
-        batch = self.batching.batch(self.rows, whole[part.start : part.stop])
+        if isinstance(self.plan, Packs):
+            rows = self.plan[step]
+            whole, own = np.concatenate(rows), rows[part.start : part.stop]
+            mine = np.concatenate([whole[:0], *own])
+            batch = packed(self.batching.batch(self.rows, mine), [len(row) for row in own])
+        else:
+            whole = self.plan[step]
+            batch = self.batching.batch(self.rows, whole[part.start : part.stop])
         batch.num_targets, batch.place = self.batching.targets(self.rows, whole), None
         batch.num_tokens = int(self.length[whole].sum())
         return batch

@@ -21,6 +21,7 @@ class SourceTarget(RowBatches):
     A source and a target are each cut at `seq_len` tokens; joined, both have room in it together, and the source gives way.
 
     Args:
+        packing: whether several examples share a row, or a row of sources and one of targets.
         joined: whether source and target make one row.
     """
 
@@ -37,6 +38,7 @@ class SourceTarget(RowBatches):
         seq_len: int,
         eval_size: int,
         num_workers: int,
+        packing: bool,
         seed: int,
         eos: int,
         joined: bool,
@@ -51,7 +53,7 @@ class SourceTarget(RowBatches):
             seed=seed,
             eos=eos,
         )
-        self.joined = joined
+        self.joined, self.packing = joined, packing
 
     def sizes(self, rows: Rows) -> tuple[Array, Array]:
         """Tokens of each source and of each first target, as they are cut, `<eos>` counted once in each, [example]."""
@@ -71,6 +73,11 @@ class SourceTarget(RowBatches):
         source, target = self.sizes(rows)
         found: Array = source + target
         return found
+
+    def sides(self, rows: Rows) -> Array:
+        if self.joined:
+            return super().sides(rows)
+        return np.stack(self.sizes(rows), axis=1)
 
     def targets(self, rows: Rows, chosen: Array) -> int:
         return int(self.sizes(rows)[1][chosen].sum())

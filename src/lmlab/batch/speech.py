@@ -103,13 +103,13 @@ class Steps(Dataset[Batch]):
             raise Mistake(
                 f"batch.seq_len={batching.seq_len} frames is shorter than all recordings; set it to {self.length.min()} or more"
             )
-        self.buckets = Buckets(
+        self.plan = Buckets(
             self.length[self.kept], size=batching.size, max_tokens=batching.max_tokens, seed=batching.seed
         )
 
     def __getitem__(self, key: tuple[int, int]) -> Batch:
         step, micro = key
-        whole = self.kept[self.buckets[step]]
+        whole = self.kept[self.plan[step]]
         part = self.share.rows(micro)
         chosen = whole[part.start : part.stop]
         keys = [(step, part.start + place) for place in range(len(chosen))]

@@ -20,7 +20,7 @@ from lmlab import values
 from lmlab.batch.sampler import Share
 from lmlab.batch.token_batches import Batching, TokenBatches
 from lmlab.command.embedding import freeze, settle
-from lmlab.command.kind.kind import Kind, check_parts, kind_of
+from lmlab.command.kind.kind import Kind, check_made, check_parts, kind_of
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.run.store import free_space
 from lmlab.strategy.deepspeed import DeepSpeed, check_machine
@@ -49,6 +49,7 @@ class Experiment:
     @cached_property
     def source(self) -> Source:
         source: Source = self._shared("source", lambda: configuration.build(self.config, "data"), "data")
+        check_made(self.config, source)
         return source
 
     @cached_property

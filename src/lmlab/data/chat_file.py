@@ -49,14 +49,15 @@ class ChatFile:
             try:
                 if isinstance(row, Fault):
                     raise row
-                turns = self._turns(row[0])
+                turns = self.turns(row[0])
             except Fault as fault:
                 yield Found(self.path, place, fault)
                 continue
             first = next((text for role, text in turns if role == USER), turns[0][1])
             yield Found(self.path, place, conversation(turns, self.template), first)
 
-    def _turns(self, messages: Any) -> list[tuple[str, str]]:
+    def turns(self, messages: Any) -> list[tuple[str, str]]:
+        """Role and text of each message; a Fault where it is no conversation with a reply."""
         if not isinstance(messages, list):
             raise Fault(f"has for {self.messages} what is no list: {_short(messages)}", "write a list of messages")
         turns = [self._turn(number, message) for number, message in enumerate(messages, start=1)]

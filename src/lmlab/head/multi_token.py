@@ -54,20 +54,30 @@ class MultiToken(nn.Module):
         return logits
 
     def auxiliary(
-        self, states: Float[Tensor, "batch time dim"], targets: Int[Tensor, "batch time"]
+        self,
+        states: Float[Tensor, "batch time dim"],
+        targets: Int[Tensor, "batch time"],
+        document: Int[Tensor, "batch time"] | None = None,
     ) -> dict[str, Float[Tensor, ""]]:
         """Losses by name, `token2` for the one after the next, each a mean over the places that have such a target.
 
-        A target that is IGNORE stays so; what lies behind the end of a row is none.
+        A target that is IGNORE stays so; what lies behind the end of a row, or in another document, is none.
         """
         found = {}
         for ahead, part in enumerate(self.further, start=1):
-            later = F.pad(targets[:, ahead:], (0, min(ahead, targets.shape[1])), value=IGNORE)
+            later = _ahead(targets, ahead, IGNORE)
+            if document is not None:
+                later = later.masked_fill(_ahead(document, ahead, 0) != document, IGNORE)
             logits = self.tokens(part(states)).flatten(0, 1).float()
             summed = F.cross_entropy(logits, later.flatten(), ignore_index=IGNORE, reduction="sum")
             share = self.weight / len(self.further)
             found[f"token{ahead + 1}"] = share * summed / (later != IGNORE).sum().clamp(min=1)
         return found
+
+
+def _ahead(values: Int[Tensor, "batch time"], number: int, filler: int) -> Int[Tensor, "batch time"]:
+    """What stands so many places behind each."""
+    return F.pad(values[:, number:], (0, min(number, values.shape[1])), value=filler)
 
 
 class _Part(nn.Module):

@@ -91,7 +91,7 @@ class Seq2Seq(nn.Module):
         if self.start is not None and document is not None and not document.is_meta and bool((document > 1).any()):
             raise Mistake(
                 "a decoder that starts from the encoder's state takes one source in a row, and this row holds several; "
-                "set model/start=null, or do not pack the batch"
+                "set model/start=null, or batch.packing=false"
             )
         ids = None if source.is_floating_point() else source
         if self.reverse_source:

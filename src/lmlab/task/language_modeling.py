@@ -44,7 +44,7 @@ class LanguageModeling(Task):
     def objective(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         logits, output = self(batch, self.carried.before(self.micro, batch))
         self.carried.keep(self.micro, batch, output.state)
-        further = self.head.auxiliary(output.states, batch.targets) if isinstance(self.head, FurtherLosses) else {}
+        further = further_losses(self.head, output, batch)
         return summed_loss(logits, batch.targets, self.label_smoothing), {**output.extras.losses, **further}
 
     def on_validation_epoch_start(self) -> None:
@@ -66,6 +66,13 @@ class LanguageModeling(Task):
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         self.carried.load(checkpoint["lmlab"]["carried"])
+
+
+def further_losses(head: nn.Module, output: Output, batch: Batch) -> dict[str, Tensor]:
+    """What a head learns beside its predictions, if anything."""
+    if not isinstance(head, FurtherLosses):
+        return {}
+    return head.auxiliary(output.states, batch.targets, batch.document)
 
 
 def summed_loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:

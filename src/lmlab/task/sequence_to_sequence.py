@@ -8,9 +8,9 @@ from torchmetrics import Metric
 
 from lmlab.examples import SourceTarget
 from lmlab.predictions import asked, predicted
-from lmlab.task.language_modeling import losses, summed_loss
+from lmlab.task.language_modeling import further_losses, losses, summed_loss
 from lmlab.task.task import Plan, Task
-from lmlab.types import IGNORE, Batch, FurtherLosses, Output, SequenceModel
+from lmlab.types import IGNORE, Batch, Output, SequenceModel
 
 
 class SequenceToSequence(Task):
@@ -51,7 +51,7 @@ class SequenceToSequence(Task):
 
     def objective(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         logits, output = self(batch)
-        further = self.head.auxiliary(output.states, batch.targets) if isinstance(self.head, FurtherLosses) else {}
+        further = further_losses(self.head, output, batch)
         return summed_loss(logits, batch.targets, self.label_smoothing), {**output.extras.losses, **further}
 
     def evaluate(self, split: str, batch: Batch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import islice
@@ -88,36 +90,44 @@ def _write(
     source: Source, split: Split, tokenizer: Trained, numbers: Mapping[str, int], folder: Path
 ) -> dict[str, int]:
     count = dict.fromkeys(("tokens", "bytes", "words", "characters", "documents"), 0)
-    ids: list[np.ndarray] = []
-    text_lengths: list[int] = []
-    row_lengths: list[int] = []
-    labels: list[int] = []
-    label_lengths: list[int] = []
-    found = source.read(split)
+    text_lengths, row_lengths, label_lengths, labels = (array("q") for _ in range(4))
+    found, written = source.read(split), folder / f"{split}_ids.part"
+    file = written.open("wb")
     while examples := list(islice(found, TOGETHER)):
         texts = [text for example in examples for text in example.texts]
         encoded = tokenizer.encode_batch(texts)
-        ids.append(np.array([index for one in encoded for index in one], dtype=tokenizer.dtype))
-        text_lengths += map(len, encoded)
+        np.array([index for one in encoded for index in one], dtype=tokenizer.dtype).tofile(file)
+        text_lengths.extend(map(len, encoded))
         for example in examples:
             row_lengths.append(len(example.texts))
             label_lengths.append(len(example.labels))
-            labels += (_number(label, numbers, split) for label in example.labels)
+            labels.extend(_number(label, numbers, split) for label in example.labels)
         count["bytes"] += sum(len(text.encode()) for text in texts)
         count["words"] += sum(map(num_words, texts))
         count["characters"] += sum(map(len, texts))
         count["documents"] += len(examples)
     count["tokens"] = sum(text_lengths)
-    arrays = {
-        "ids": np.concatenate([*ids, np.empty(0, tokenizer.dtype)]),
+    file.close()
+    _save(folder / f"{split}_ids.npy", written, tokenizer.dtype)
+    arrays: dict[str, np.ndarray] = {
         "text_ends": np.cumsum(text_lengths, dtype=np.int64),
         "row_ends": np.cumsum(row_lengths, dtype=np.int64),
         "labels": np.array(labels, dtype=np.int32),
         "label_ends": np.cumsum(label_lengths, dtype=np.int64),
     }
-    for name, array in arrays.items():
-        np.save(folder / f"{split}_{name}.npy", array)
+    for name, values in arrays.items():
+        np.save(folder / f"{split}_{name}.npy", values)
     return count
+
+
+def _save(path: Path, written: Path, dtype: np.dtype[Any]) -> None:
+    """Numbers that were written one after another, as an array; they are not held."""
+    count = written.stat().st_size // dtype.itemsize
+    with path.open("wb") as target, written.open("rb") as source:
+        about = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (count,)}
+        np.lib.format.write_array_header_1_0(target, about)
+        shutil.copyfileobj(source, target, 2**20)
+    written.unlink()
 
 
 def _number(label: str, numbers: Mapping[str, int], split: Split) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor
 from lmlab import config as configuration
 from lmlab.batch.source_target import prompts
 from lmlab.command.kind.kind import has_encoder
+from lmlab.command.kind.packing import announce_packing
 from lmlab.command.kind.source_target import SourceTarget
 from lmlab.data.template import ASSISTANT, USER
 from lmlab.examples import Conversation
@@ -78,6 +79,7 @@ class Conversations(SourceTarget):
                 batching.seq_len,
                 f"{turns:,}",
             )
+        announce_packing(experiment)
         announce(experiment)
 
     def pairs(self, experiment: Experiment, split: Any) -> list[Pair]:

@@ -16,6 +16,7 @@ from torchmetrics import Metric
 
 from lmlab import config as configuration
 from lmlab.budget.memory import TrainingMemory
+from lmlab.examples import Conversation, Labelled, Question, SourceTarget, Tagged
 from lmlab.task.classification import Classification
 from lmlab.task.denoising import Denoising
 from lmlab.task.dialogue import Dialogue
@@ -31,7 +32,7 @@ from lmlab.task.tagging import Tagging
 from lmlab.task.task import Plan
 from lmlab.task.word_embedding import WordEmbedding
 from lmlab.tree import groups
-from lmlab.types import Mistake
+from lmlab.types import Mistake, Source, Text
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
@@ -227,6 +228,26 @@ def check_data(config: DictConfig) -> None:
         f"data={option_of(config.data)} is not for task={option_of(config.task)}, which needs examples of the type "
         f"{wanted.__name__}; choose {', '.join(fitting)}"
     )
+
+
+def check_made(config: DictConfig, source: Source) -> None:
+    """Examples of which the type follows from the keys of the data are those that the task is about."""
+    wanted = configuration.class_of(config, "task").example
+    if source.example is not wanted:
+        raise Mistake(
+            f"data={_option(config.data)} makes examples of the type {source.example.__name__} of the keys that are set, and "
+            f"task={_option(config.task)} needs {wanted.__name__}; {_MAKING.get(wanted, 'choose other data')}"
+        )
+
+
+_MAKING = {
+    Text: "set data.text alone",
+    Labelled: "set data.label to a column as well",
+    SourceTarget: "set data.source and data.target to columns",
+    Tagged: "set data.tokens and data.tags to columns",
+    Question: "set data.question to a column",
+    Conversation: "set data.messages to a column",
+}
 
 
 def _class(path: Path) -> Any:

@@ -16,6 +16,7 @@ from torchmetrics import Metric
 from lmlab import config as configuration
 from lmlab.batch.source_target import prompts
 from lmlab.command.kind.kind import has_encoder, plan_of
+from lmlab.command.kind.packing import announce_packing, check_packing
 from lmlab.command.kind.rows import SHOWN, Rows
 from lmlab.command.lines import texts_of
 from lmlab.decoding.decode import alternatives, decode
@@ -99,14 +100,16 @@ class SourceTarget(Rows):
                 "a target cannot be written by weights in pieces, each rank writing another one; choose strategy=ddp"
             )
 
+    def refuse(self, experiment: Experiment, task: Any) -> None:
+        check_packing(experiment.batching, task.model)
+        super().refuse(experiment, task)
+
     def longest_loss(
         self, experiment: Experiment, parts: list[Any], *, rows: int
     ) -> tuple[Callable[[], torch.Tensor], int]:
         model, head = parts
-        batching, train = experiment.batching, experiment.arrays.train
-        made: Any = batching
-        length = made.lengths(train)
-        batch: Batch = made.batch(train, np.full(rows, int(length.argmax())))
+        made: Any = experiment.batching
+        batch, length = made.longest(experiment.arrays.train, rows)
         inputs, targets = batch.inputs.to("meta"), batch.targets.to("meta")
         source = None if batch.source is None else batch.source.to("meta")
 
@@ -115,7 +118,7 @@ class SourceTarget(Rows):
             logits = predicted(head, output, source).flatten(0, 1).float()
             return nn.functional.cross_entropy(logits, targets.flatten())
 
-        return loss, int(length.max())
+        return loss, length
 
     def announce(self, experiment: Experiment) -> None:
         from lmlab.command.backends import announce
@@ -128,6 +131,7 @@ class SourceTarget(Rows):
             log.info(
                 "%s of them are beyond batch.seq_len=%s, or further targets, and left out", f"{cut:,}", batching.seq_len
             )
+        announce_packing(experiment)
         announce(experiment)
 
     def draw(

@@ -13,6 +13,7 @@ from torchmetrics import Metric
 
 from lmlab import config as configuration
 from lmlab.command.kind.kind import plan_of
+from lmlab.command.kind.packing import announce_packing
 from lmlab.command.kind.running_text import LARGEST_FOR_BASELINES, RunningText
 from lmlab.metric.baseline import baselines
 from lmlab.metric.token_loss import TokenLoss
@@ -47,6 +48,10 @@ class Tokens(RunningText):
         return lambda split: TokenLoss(
             num_tokens=splits[split]["tokens"], num_bytes=splits[split]["bytes"], num_words=splits[split]["words"]
         )
+
+    def announce(self, experiment: Experiment) -> None:
+        announce_packing(experiment)
+        super().announce(experiment)
 
     def refuse(self, experiment: Experiment, task: Any) -> None:
         from lmlab.command.rehearse import check_tokens
