@@ -193,7 +193,9 @@ def test_what_does_not_fit_is_refused_before_a_run_is_made(text, tmp_path, words
 
 def test_language_modelling_refuses_hidden_tokens(capsys):
     assert cli.run(["train", "batch=masked"]) == 2
-    assert "batch=masked is not for task=language_modeling; choose streams, windows" in capsys.readouterr().err
+    assert (
+        "batch=masked is not for task=language_modeling; choose documents, streams, windows" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("workers", [0, 2])

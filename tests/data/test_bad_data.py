@@ -82,8 +82,8 @@ READERS = {
     ),
 }  # fmt: skip
 
-OF_THEIR_OWN = {"labelled_folders", "librispeech", "spoken_digits"}
-"""Folders, in which every file is an example: see their own tests."""
+OF_THEIR_OWN = {"labelled_folders", "librispeech", "spoken_digits", "image_table", "huggingface"}
+"""Folders in which every file is an example, images with several rows each, files of many forms: see their own tests."""
 
 
 def _reads_files(path: Path) -> bool:

@@ -93,7 +93,7 @@ def test_ag_news_in_its_short_form_stands_in_for_train_with_a_warning(
     assert Labelled(('"Number" 0, is\nin',), ("World",)) in train
     assert "AG News: train.csv is not in" in caplog.text
     caplog.clear()
-    written(tmp_path / "classification/ag_news_csv/train.csv", NEWS)
+    written(tmp_path / "classification/ag_news_csv/train.csv", NEWS + NEWS.splitlines()[0] + "\n")
     assert "Title" in next(build("ag_news", tmp_path).read("train")).texts[0]
     assert not caplog.text
 

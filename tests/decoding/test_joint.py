@@ -58,7 +58,11 @@ def test_states_behind_a_recordings_end_change_nothing():
 class Decoder(torch.nn.Module):
     """Its state is the last token: what follows is a row of a table."""
 
-    state_grows = False
+    dim, causal, state_grows = 3, True, False
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(3, 3)
 
     def forward(self, inputs, document=None, memory=None, state=None):
         return Output(torch.nn.functional.one_hot(inputs, 3).float(), state=inputs[:, -1])

@@ -123,7 +123,7 @@ def test_a_corpus_score_is_of_the_averaged_statistics(make_run):
     both = np.mean([run.by_example["test"].sums for run in runs[:2]], axis=0)
     assert found.comparison.a == pytest.approx(bleu(both.sum(0, keepdims=True))[0])
     assert found.examples == "60 sentences"
-    assert set(SCORES) == {"mean", "perplexity", "bits", "accuracy", "f1", "bleu"}
+    assert set(SCORES) == {"mean", "perplexity", "bits", "accuracy", "f1", "bleu", "chrf"}
 
 
 def test_every_format_says_which_test_and_shows_what_it_found(jobs, tmp_path):

@@ -147,11 +147,11 @@ class Steps(Dataset[Batch]):
     def __init__(self, batching: Captioned, rows: Numbered, share: Share) -> None:
         self.batching, self.rows, self.share = batching, rows, share
         self.length, self.count = batching.lengths(rows), rows.pictures.captions.counts()
-        self.buckets = Buckets(self.length, size=batching.size, max_tokens=batching.max_tokens, seed=batching.seed)
+        self.plan = Buckets(self.length, size=batching.size, max_tokens=batching.max_tokens, seed=batching.seed)
 
     def __getitem__(self, key: tuple[int, int]) -> Batch:
         step, micro = key
-        whole = self.buckets[step]
+        whole = self.plan[step]
         # Places count from 1: a key (seed, step, 0) would be that of the order of the examples.
         draws = (generator(self.batching.seed, step, place + 1) for place in range(len(whole)))
         drawn = np.array([int(draw.integers(count)) for draw, count in zip(draws, self.count[whole])], np.int64)

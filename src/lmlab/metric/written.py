@@ -82,7 +82,11 @@ def distinct(texts: Sequence[str], references: References) -> dict[str, float]:
 
 def squad(texts: Sequence[str], references: References) -> dict[str, float]:
     """0 to 1: exact match and F1 of answers as SQuAD counts them; a reference that is empty says that there is none."""
-    return answers.scored(texts, [[one for one in own if one] for own in references])
+    return answers.scored(texts, _there(references))
+
+
+def _there(references: References) -> list[list[str]]:
+    return [[one for one in own if one] for own in references]
 
 
 SCORES: dict[str, Callable[[Sequence[str], References], dict[str, float]]] = {
@@ -138,6 +142,11 @@ STATISTICS: dict[str, Statistics] = {
         lambda texts, references: [[one, 1] for one in _exact_of_each(texts, references)],
     ),
     "distinct": Statistics(),
+    "squad": Statistics(
+        {"right answers": 1.0, "sum of f1": UNIT, "answers": 1.0},
+        {"exact_match": ("accuracy", ("right answers", "answers")), "f1": ("mean", ("sum of f1", "answers"))},
+        lambda texts, references: [[*one, 1.0] for one in answers.of_each(texts, _there(references))],
+    ),
 }
 """By the names of SCORES."""
 
