@@ -35,6 +35,7 @@ class Numbered:
         return len(self.pictures)
 
 
+@dataclass(kw_only=True, eq=False)
 class Captioned(RowBatches):
     """In training each image comes with one of its captions, drawn anew each time; in evaluation with its first.
 
@@ -46,30 +47,7 @@ class Captioned(RowBatches):
     shortest = 2
     holds = "a caption"
 
-    def __init__(
-        self,
-        *,
-        size: int,
-        micro_size: int | None,
-        max_tokens: int | None,
-        seq_len: int,
-        eval_size: int,
-        num_workers: int,
-        seed: int,
-        eos: int,
-        pairs: bool,
-    ) -> None:
-        super().__init__(
-            size=size,
-            micro_size=micro_size,
-            max_tokens=max_tokens,
-            seq_len=seq_len,
-            eval_size=eval_size,
-            num_workers=num_workers,
-            seed=seed,
-            eos=eos,
-        )
-        self.pairs = pairs
+    pairs: bool
 
     def items(self, rows: Pictures) -> Numbered:
         captions = rows.captions

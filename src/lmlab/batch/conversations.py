@@ -6,7 +6,7 @@ Targets are the text of these roles' turns and the `<eos>` behind it: nobody's w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ class Said:
         return 1 + len(self.header) + len(self.text)
 
 
+@dataclass(kw_only=True, eq=False)
 class Conversations(RowBatches):
     """A conversation ends with its last reply; of a too long one the oldest turns are left out.
 
@@ -41,33 +42,13 @@ class Conversations(RowBatches):
 
     example = Conversation
 
-    def __init__(
-        self,
-        *,
-        size: int,
-        micro_size: int | None,
-        max_tokens: int | None,
-        seq_len: int,
-        eval_size: int,
-        num_workers: int,
-        packing: bool,
-        seed: int,
-        eos: int,
-        learned: Sequence[str],
-        roles: Sequence[str],
-    ) -> None:
-        super().__init__(
-            size=size,
-            micro_size=micro_size,
-            max_tokens=max_tokens,
-            seq_len=seq_len,
-            eval_size=eval_size,
-            num_workers=num_workers,
-            seed=seed,
-            eos=eos,
-        )
-        self.packing = packing
-        self.is_learned = np.array([role in learned for role in roles], bool)
+    packing: bool = field()
+    learned: Sequence[str]
+    roles: Sequence[str]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.is_learned = np.array([role in self.learned for role in self.roles], bool)
 
     def lengths(self, rows: Rows) -> Array:
         if not len(rows):

@@ -5,6 +5,7 @@ T5's span corruption (Raffel et al. 2020, 3.1.4; its C4 code): lengths are equal
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ def gaps(length: int, rate: float, mean_length: float) -> Gaps:
     return Gaps(hidden, min(max(round(hidden / mean_length), 1), length - hidden))
 
 
+@dataclass(kw_only=True, eq=False)
 class Corrupted(HiddenWindows):
     """Sources with gaps, and what fills them.
 
@@ -40,34 +42,22 @@ class Corrupted(HiddenWindows):
         mean_length: of a gap, in tokens.
     """
 
-    def __init__(
-        self,
-        *,
-        size: int,
-        micro_size: int | None,
-        seq_len: int,
-        eval_size: int,
-        num_workers: int,
-        rate: float,
-        mean_length: float,
-        seed: int,
-        sentinels: Pieces,
-    ) -> None:
-        super().__init__(
-            size=size, micro_size=micro_size, seq_len=seq_len, eval_size=eval_size, num_workers=num_workers, seed=seed
-        )
-        if seq_len < 2 or not 0 < rate < 1 or mean_length < 1:
+    rate: float
+    mean_length: float
+    sentinels: Pieces
+
+    def __post_init__(self) -> None:
+        if self.seq_len < 2 or not 0 < self.rate < 1 or self.mean_length < 1:
             raise Mistake(
-                f"batch.seq_len={seq_len}, batch.rate={rate}, batch.mean_length={mean_length} leave no gap in a text; "
-                "set them to e.g. 128, 0.15 and 3"
+                f"batch.seq_len={self.seq_len}, batch.rate={self.rate}, batch.mean_length={self.mean_length} leave no gap in a "
+                "text; set them to e.g. 128, 0.15 and 3"
             )
-        if (number := gaps(seq_len, rate, mean_length).number) > len(sentinels.marks):
+        if (number := gaps(self.seq_len, self.rate, self.mean_length).number) > len(self.sentinels.marks):
             raise Mistake(
-                f"batch.seq_len={seq_len} has {number} gaps, more than the {len(sentinels.marks)} sentinels; set batch.seq_len "
-                "or batch.rate lower, or batch.mean_length higher"
+                f"batch.seq_len={self.seq_len} has {number} gaps, more than the {len(self.sentinels.marks)} sentinels; set "
+                "batch.seq_len or batch.rate lower, or batch.mean_length higher"
             )
-        self.rate, self.mean_length = rate, mean_length
-        self.eos, self.marks = sentinels.eos, np.array(sentinels.marks)
+        self.eos, self.marks = self.sentinels.eos, np.array(self.sentinels.marks)
 
     def drawn(self, tokens: Tokens, share: Share) -> RandomWindows:
         return RandomWindows(self, tokens, share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import no_type_check
 
 import numpy as np
@@ -30,6 +30,7 @@ class Parts:
         return len(self.starts)
 
 
+@dataclass(kw_only=True, eq=False)
 class Documents(RowBatches):
     """Every token is a target once per epoch, given what stands before it in its document, or in its part of a long one.
 
@@ -39,30 +40,7 @@ class Documents(RowBatches):
 
     example = Text
 
-    def __init__(
-        self,
-        *,
-        size: int,
-        micro_size: int | None,
-        max_tokens: int | None,
-        seq_len: int,
-        eval_size: int,
-        num_workers: int,
-        packing: bool,
-        seed: int,
-        eos: int,
-    ) -> None:
-        super().__init__(
-            size=size,
-            micro_size=micro_size,
-            max_tokens=max_tokens,
-            seq_len=seq_len,
-            eval_size=eval_size,
-            num_workers=num_workers,
-            seed=seed,
-            eos=eos,
-        )
-        self.packing = packing
+    packing: bool = field()
 
     def items(self, rows: Array) -> Parts:
         ends = _ends(rows, self.eos)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch.utils.data import Dataset
 
 from lmlab.batch.sampler import Share, Tokens, share
@@ -11,6 +13,7 @@ EVALUATION = 2**40
 """In the place of a seed: the same is hidden in every evaluation of every run."""
 
 
+@dataclass(kw_only=True, eq=False)
 class HiddenWindows:
     """Batches of `size` windows of `seq_len` tokens, drawn with replacement.
 
@@ -20,11 +23,12 @@ class HiddenWindows:
     example = Text
     carries_state = False
 
-    def __init__(
-        self, *, size: int, micro_size: int | None, seq_len: int, eval_size: int, num_workers: int, seed: int
-    ) -> None:
-        self.size, self.micro_size, self.seq_len, self.eval_size = size, micro_size, seq_len, eval_size
-        self.num_workers, self.seed = num_workers, seed
+    size: int
+    micro_size: int | None
+    seq_len: int
+    eval_size: int
+    num_workers: int
+    seed: int
 
     def drawn(self, tokens: Tokens, share: Share) -> Dataset[Batch]:
         """(step, micro-step) -> the batch of a share."""

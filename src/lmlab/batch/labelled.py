@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -11,6 +13,7 @@ from lmlab.examples import Rows
 from lmlab.types import IGNORE, Batch, Mistake
 
 
+@dataclass(kw_only=True, eq=False)
 class Labelled(RowBatches):
     """One target an example, its label, or 0 and 1 for each label; of too long inputs the end is left out, of a pair that of
     the longer text.
@@ -22,31 +25,8 @@ class Labelled(RowBatches):
 
     example = Example
 
-    def __init__(
-        self,
-        *,
-        size: int,
-        micro_size: int | None,
-        max_tokens: int | None,
-        seq_len: int,
-        eval_size: int,
-        num_workers: int,
-        seed: int,
-        eos: int,
-        num_classes: int,
-        several: bool,
-    ) -> None:
-        super().__init__(
-            size=size,
-            micro_size=micro_size,
-            max_tokens=max_tokens,
-            seq_len=seq_len,
-            eval_size=eval_size,
-            num_workers=num_workers,
-            seed=seed,
-            eos=eos,
-        )
-        self.num_classes, self.several = num_classes, several
+    num_classes: int
+    several: bool
 
     def lengths(self, rows: Rows) -> Array:
         found: Array = np.minimum(rows.lengths() + rows.counts() + 1, self.seq_len)

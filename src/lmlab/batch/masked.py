@@ -5,6 +5,7 @@ What is hidden is drawn anew each time a text is seen (RoBERTa: Liu et al. 2019,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -27,6 +28,7 @@ class Masking(Protocol):
         """See lmlab.batch.masking.token.Token."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Masked(HiddenWindows):
     """Targets are the hidden tokens alone; evaluation cuts the split into windows side by side.
 
@@ -35,32 +37,19 @@ class Masked(HiddenWindows):
         random_rate, keep_rate: shares of the hidden ones that another token stands for, and that stand for themselves.
     """
 
-    def __init__(
-        self,
-        *,
-        size: int,
-        micro_size: int | None,
-        seq_len: int,
-        eval_size: int,
-        num_workers: int,
-        rate: float,
-        random_rate: float,
-        keep_rate: float,
-        masking: Masking,
-        seed: int,
-        pieces: Pieces,
-    ) -> None:
-        super().__init__(
-            size=size, micro_size=micro_size, seq_len=seq_len, eval_size=eval_size, num_workers=num_workers, seed=seed
-        )
-        if random_rate + keep_rate > 1:
+    rate: float
+    random_rate: float
+    keep_rate: float
+    masking: Masking
+    pieces: Pieces
+
+    def __post_init__(self) -> None:
+        if self.random_rate + self.keep_rate > 1:
             raise Mistake(
-                f"batch.random_rate={random_rate} and batch.keep_rate={keep_rate} are more than all hidden tokens; "
+                f"batch.random_rate={self.random_rate} and batch.keep_rate={self.keep_rate} are more than all hidden tokens; "
                 "set them to e.g. 0.1 each"
             )
-        self.masking, self.pieces = masking, pieces
-        self.rate, self.random_rate, self.keep_rate = rate, random_rate, keep_rate
-        self.ordinary = np.flatnonzero(~pieces.is_special)
+        self.ordinary = np.flatnonzero(~self.pieces.is_special)
 
     def drawn(self, tokens: Tokens, share: Share) -> RandomWindows:
         return RandomWindows(self, tokens, share)

@@ -39,6 +39,7 @@ class Windows:
         return len(self.row)
 
 
+@dataclass(kw_only=True, eq=False)
 class Questions(RowBatches):
     """Targets [batch, time] are IGNORE where no answer can begin or end: at the question, at white space, at `<eos>`.
 
@@ -53,44 +54,24 @@ class Questions(RowBatches):
 
     example = Example
 
-    def __init__(
-        self,
-        *,
-        size: int,
-        micro_size: int | None,
-        max_tokens: int | None,
-        seq_len: int,
-        question_len: int,
-        stride: int,
-        eval_size: int,
-        num_workers: int,
-        seed: int,
-        eos: int,
-    ) -> None:
-        super().__init__(
-            size=size,
-            micro_size=micro_size,
-            max_tokens=max_tokens,
-            seq_len=seq_len,
-            eval_size=eval_size,
-            num_workers=num_workers,
-            seed=seed,
-            eos=eos,
-        )
-        least = question_len + ENDS + 1
-        if question_len < 1:
-            raise Mistake(f"batch.question_len={question_len} leaves nothing of a question; set it to e.g. 64")
-        if seq_len < least:
+    question_len: int
+    stride: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        least = self.question_len + ENDS + 1
+        if self.question_len < 1:
+            raise Mistake(f"batch.question_len={self.question_len} leaves nothing of a question; set it to e.g. 64")
+        if self.seq_len < least:
             raise Mistake(
-                f"batch.seq_len={seq_len} has no room for a context behind a question of batch.question_len={question_len}; "
-                f"set it to {least} or more"
+                f"batch.seq_len={self.seq_len} has no room for a context behind a question of "
+                f"batch.question_len={self.question_len}; set it to {least} or more"
             )
-        if not 1 <= stride <= seq_len - question_len - ENDS:
+        if not 1 <= self.stride <= self.seq_len - self.question_len - ENDS:
             raise Mistake(
-                f"batch.stride={stride} would leave tokens between windows unread; set it to 1 ... "
-                f"{seq_len - question_len - ENDS}, which is batch.seq_len - batch.question_len - {ENDS}"
+                f"batch.stride={self.stride} would leave tokens between windows unread; set it to 1 ... "
+                f"{self.seq_len - self.question_len - ENDS}, which is batch.seq_len - batch.question_len - {ENDS}"
             )
-        self.question_len, self.stride = question_len, stride
 
     def items(self, rows: QuestionRows) -> Windows:
         """All questions with all parts of their contexts."""

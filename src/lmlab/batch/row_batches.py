@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from lmlab.types import Batch, Mistake
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+@dataclass(kw_only=True, eq=False)
 class RowBatches:
     """Batches of `size` examples of about one length, or of `size` rows of examples; each epoch has every example once.
 
@@ -25,38 +27,35 @@ class RowBatches:
         seq_len: tokens of an input at most.
         max_tokens: of a step, padding included; None: any number.
         eos: stands before, between and behind the texts.
+        packing: whether several examples share a row in training; the batches of evaluation have one example a row.
     """
 
     carries_state = False
-    packing = False
-    """Whether several examples share a row in training; the batches of evaluation have one example a row."""
     shortest = 1
     """Tokens that an input has at least."""
     holds = "a text"
     """What needs so many."""
 
-    def __init__(
-        self,
-        *,
-        size: int,
-        micro_size: int | None,
-        max_tokens: int | None,
-        seq_len: int,
-        eval_size: int,
-        num_workers: int,
-        seed: int,
-        eos: int,
-    ) -> None:
-        if seq_len < self.shortest:
+    size: int
+    micro_size: int | None
+    max_tokens: int | None
+    seq_len: int
+    eval_size: int
+    num_workers: int
+    seed: int
+    eos: int
+    packing: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        if self.seq_len < self.shortest:
             raise Mistake(
-                f"batch.seq_len={seq_len} has no room for {self.holds}; set it to {self.shortest} or more, e.g. 128"
+                f"batch.seq_len={self.seq_len} has no room for {self.holds}; set it to {self.shortest} or more, e.g. 128"
             )
-        if max_tokens is not None and max_tokens < seq_len:
+        if self.max_tokens is not None and self.max_tokens < self.seq_len:
             raise Mistake(
-                f"batch.max_tokens={max_tokens} has no room for a text of batch.seq_len={seq_len}; set it to {seq_len} or more"
+                f"batch.max_tokens={self.max_tokens} has no room for a text of batch.seq_len={self.seq_len}; "
+                f"set it to {self.seq_len} or more"
             )
-        self.size, self.micro_size, self.max_tokens, self.seq_len = size, micro_size, max_tokens, seq_len
-        self.eval_size, self.num_workers, self.seed, self.eos = eval_size, num_workers, seed, eos
 
     def items(self, rows: Any) -> Any:
         """What batches are made of: the examples themselves, unless a subclass says otherwise."""

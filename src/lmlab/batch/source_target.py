@@ -6,6 +6,8 @@ Joined: a decoder reads `<eos> source <eos> target`, and only what comes behind 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import torch
 
@@ -15,6 +17,7 @@ from lmlab.examples import SourceTarget as Example
 from lmlab.types import IGNORE, Batch
 
 
+@dataclass(kw_only=True, eq=False)
 class SourceTarget(RowBatches):
     """Of an example with several targets the first is learned.
 
@@ -29,31 +32,8 @@ class SourceTarget(RowBatches):
     shortest = 4
     holds = "a source and a target"
 
-    def __init__(
-        self,
-        *,
-        size: int,
-        micro_size: int | None,
-        max_tokens: int | None,
-        seq_len: int,
-        eval_size: int,
-        num_workers: int,
-        packing: bool,
-        seed: int,
-        eos: int,
-        joined: bool,
-    ) -> None:
-        super().__init__(
-            size=size,
-            micro_size=micro_size,
-            max_tokens=max_tokens,
-            seq_len=seq_len,
-            eval_size=eval_size,
-            num_workers=num_workers,
-            seed=seed,
-            eos=eos,
-        )
-        self.joined, self.packing = joined, packing
+    packing: bool = field()
+    joined: bool
 
     def sizes(self, rows: Rows) -> tuple[Array, Array]:
         """Tokens of each source and of each first target, as they are cut, `<eos>` counted once in each, [example]."""

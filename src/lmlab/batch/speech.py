@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import torch
 from torch.utils.data import Dataset
@@ -15,6 +17,7 @@ from lmlab.examples import Utterances
 from lmlab.types import IGNORE, Batch, Mistake
 
 
+@dataclass(kw_only=True, eq=False)
 class Speech(RowBatches):
     """A transcript for each recording.
 
@@ -26,29 +29,9 @@ class Speech(RowBatches):
 
     example = Example
 
-    def __init__(
-        self,
-        *,
-        size: int,
-        micro_size: int | None,
-        max_tokens: int | None,
-        seq_len: int,
-        eval_size: int,
-        num_workers: int,
-        augment: SpecAugment | None,
-        seed: int,
-    ) -> None:
-        super().__init__(
-            size=size,
-            micro_size=micro_size,
-            max_tokens=max_tokens,
-            seq_len=seq_len,
-            eval_size=eval_size,
-            num_workers=num_workers,
-            seed=seed,
-            eos=0,  # of which inputs that are no texts have none
-        )
-        self.augment = augment
+    augment: SpecAugment | None
+    eos: int = field(init=False, default=0)
+    """Of which inputs that are no texts have none."""
 
     def lengths(self, rows: Utterances) -> Array:
         return rows.lengths()
