@@ -93,9 +93,9 @@ def test_a_failed_job_stops_no_other_and_is_shown_with_its_log(run, place):
 
 
 def test_a_job_that_hangs_is_ended_by_its_time(run, place):
-    code, _out, error = run("trainer.max_steps=-1,2", "sweep.job_timeout=12", "sweep.name=late", "sweep.parallel=2")
+    code, _out, error = run("trainer.max_steps=-1,2", "sweep.job_timeout=6", "sweep.name=late", "sweep.parallel=2")
     assert code == 1
-    assert "sweep.job_timeout=12" in error
+    assert "sweep.job_timeout=6" in error
     assert [row.state for row in rows(place, "late")] == ["failed", "done"]
 
 
