@@ -162,6 +162,32 @@ def test_what_is_missing_is_said_with_what_there_is(tmp_path, build):
         next(build(path, text="other").read("train"))
 
 
+FAULTS = {
+    "an answer elsewhere": (
+        {"text": ["slept"], "answer_start": [0]},
+        "has the answer 'slept', which does not stand at 0",
+    ),
+    "answers without places": ({"text": ["Ann", "Ann"], "answer_start": [0]}, "has 2 answers and 1 places"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_faulty_row_is_named_or_left_out_and_told(tmp_path, build, name, caplog):
+    answers, said = FAULTS[name]
+    rows = [
+        {"question": "who?", "context": f"Ann {n} slept", "answers": {"text": ["Ann"], "answer_start": [0]}}
+        for n in range(41)
+    ]
+    rows[40]["answers"] = answers
+    path = folder(tmp_path, rows)
+    with pytest.raises(Mistake, match=rf"row 1 of validation {said}.*data\.on_error=skip"):
+        list(build(path, question="question").read("val"))
+    source = build(path, question="question", on_error="skip")
+    assert [len(list(source.read(split))) for split in ("train", "val")] == [40, 0]
+    assert f"validation: 1 row was left out: row 1 {said}" in caplog.text
+    assert source.fingerprint() != build(path, question="question").fingerprint()
+
+
 def test_without_a_network_one_sentence_says_what_to_do(build):
     with pytest.raises(Mistake, match=r"data\.name=nobody/nothing was not found .* set data\.path to a folder"):
         next(build(name="nobody/nothing").read("train"))

@@ -1,5 +1,6 @@
 """Images in a table of one's own; what is wrong with some of them."""
 
+import json
 import logging
 import os
 from pathlib import Path
@@ -70,8 +71,22 @@ def test_the_folder_the_suffix_and_the_number_of_a_caption_make_a_files_name(tab
 
 
 def test_a_file_of_its_own_is_a_split_of_its_own(table):
-    source = made(table, val_path=str(table), test_path=str(table))
-    assert [len(list(source.read(split))) for split in SPLITS] == [40, 40, 40]
+    paths = {}
+    for part, numbers in (("val_path", range(40, 44)), ("test_path", range(44, 47))):
+        for number in numbers:
+            save(table.parent / "images" / f"{number}.png", number)
+        rows = "".join(f"images/{number}.png\tgrey {number}\n" for number in numbers)
+        (table.parent / f"{part}.tsv").write_text("image\ttext\n" + rows)
+        paths[part] = str(table.parent / f"{part}.tsv")
+    source = made(table, **paths)
+    assert [len(list(source.read(split))) for split in SPLITS] == [40, 4, 3]
+    whole = made(table.parent, **paths)  # those of validation and test lie in the folder of training, too
+    assert [len(list(whole.read(split))) for split in SPLITS] == [40, 4, 3]
+
+
+def test_a_table_that_stands_for_two_splits_is_refused(table):
+    with pytest.raises(Mistake, match="has no files but those of validation and test"):
+        made(table, val_path=str(table))
 
 
 def test_the_fingerprint_follows_content(table):
@@ -109,7 +124,7 @@ def test_a_faulty_image_is_named_or_left_out_and_told(table, kind, said, caplog)
     with caplog.at_level(logging.WARNING):
         kept = [one.name for split in SPLITS for one in made(table, on_error="skip").read(split)]
     assert len(kept) == 39
-    assert f"1 images were left out: 3.png (list.tsv, line 5) {said}" in caplog.text
+    assert f"1 image was left out: 3.png (list.tsv, line 5) {said}" in caplog.text
 
 
 def test_a_row_of_too_many_columns_is_named_or_left_out(table, caplog):
@@ -118,7 +133,28 @@ def test_a_row_of_too_many_columns_is_named_or_left_out(table, caplog):
         made(table)
     with caplog.at_level(logging.WARNING):
         made(table, on_error="skip")
-    assert "1 rows were left out: line 9 has 3 columns" in caplog.text
+    assert "1 row was left out: line 9 has 3 columns" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ({"image": "images/7.png", "text": None}, r"7\.png \(list\.jsonl, line 2\) has an empty caption"),
+        ({"image": "images/7.png", "text": 7}, r"line 2 has for text what is no text: 7"),
+        ({"image": None, "text": "seven"}, "line 2 names no image"),
+        ({"image": "images/7.png", "text": "se\0ven"}, "line 2 holds a NUL byte"),
+    ],
+)
+def test_what_is_no_text_is_named_or_left_out_and_told(table, line, said, caplog):
+    rows = [{"image": f"images/{number}.png", "text": f"grey {number}"} for number in range(40) if number != 7]
+    path = table.parent / "list.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [rows[0], line, *rows[1:]]))
+    with pytest.raises(Mistake, match=said):
+        list(made(path).read("train"))
+    with caplog.at_level(logging.WARNING):
+        source = made(path, on_error="skip")
+        assert sum(len(list(source.read(split))) for split in SPLITS) == 39
+    assert " was left out: " in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lmlab.data.chat_file import ChatFile
 from lmlab.data.example_files import ExampleFiles
-from lmlab.data.find import find_files
+from lmlab.data.find import find_splits
 from lmlab.data.template import check_template
 from lmlab.examples import Conversation
 from lmlab.types import Mistake, Split
@@ -46,13 +46,6 @@ class Chat:
         strange = [meant for meant in (role_names or {}).values() if meant not in template]
         if strange:
             raise Mistake(f"data.role_names has {strange[0]}, which is none of {', '.join(template)}; correct it")
-        wanted: dict[Split, str | None] = {"val": val_path, "test": test_path}
-        others = {part: find_files(str(own), f"data.{part}_path", SUFFIXES) for part, own in wanted.items() if own}
-        # A validation file that lies in the training folder is not trained on.
-        elsewhere = {file.resolve() for own in others.values() for file in own}
-        train = [file for file in find_files(str(path), "data.path", SUFFIXES) if file.resolve() not in elsewhere]
-        if not train:
-            raise Mistake(f"data.path={path} has no files but those of validation and test; set data.path to others")
         file = ChatFile(
             path=Path(),
             messages=messages,
@@ -62,7 +55,7 @@ class Chat:
             template=template,
             encoding=encoding,
         )
-        files: dict[Split, list[Path]] = {"train": train, **others}
+        files = find_splits(str(path), val_path, test_path, SUFFIXES)
         self._files: ExampleFiles[Conversation] = ExampleFiles(
             {part: [replace(file, path=one) for one in own] for part, own in files.items()},
             split=split,

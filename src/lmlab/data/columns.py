@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from lmlab.data.column_lines import SUFFIXES, ColumnLayout
-from lmlab.data.find import find_files
+from lmlab.data.find import find_splits
 from lmlab.data.tagged_parts import TaggedParts
 from lmlab.examples import Tagged
 from lmlab.types import Mistake, Split
@@ -40,16 +39,8 @@ class Columns:
         layout = ColumnLayout(
             format=format, word=word, tag=tag, separator=separator, comment=comment, encoding=encoding
         )
-        wanted: dict[Split, str | None] = {"val": val_path, "test": test_path}
-        others = {part: find_files(str(own), f"data.{part}_path", SUFFIXES) for part, own in wanted.items() if own}
-        # A validation file that lies in the training folder is not trained on.
-        elsewhere = {file.resolve() for own in others.values() for file in own}
-        train = [file for file in find_files(str(path), "data.path", SUFFIXES) if file.resolve() not in elsewhere]
-        if not train:
-            raise Mistake(f"data.path={path} has no files but those of validation and test; set data.path to others")
-        files: dict[Split, list[Path]] = {"train": train, **others}
         self._parts = TaggedParts(
-            files,
+            find_splits(str(path), val_path, test_path, SUFFIXES),
             layout,
             fractions=split,
             scheme=scheme,

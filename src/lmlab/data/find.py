@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from lmlab.types import Mistake
+from lmlab.types import Mistake, Split
 
 SUFFIXES = (".txt", ".gz")
 """What counts as text in a folder; a file that is named itself may be called anything."""
@@ -32,6 +32,19 @@ def find_files(wanted: str, key: str, suffixes: Sequence[str] = SUFFIXES) -> lis
     if closed:
         raise Mistake(f"{closed} may not be read by you; change its permissions or {key}")
     return sorted(files)
+
+
+def find_splits(
+    path: str, val_path: str | None, test_path: str | None, suffixes: Sequence[str] = SUFFIXES
+) -> dict[Split, list[Path]]:
+    """The files of each split that has some of its own; one of validation that lies in the training folder is not trained on."""
+    wanted: dict[Split, str | None] = {"val": val_path, "test": test_path}
+    others = {part: find_files(str(own), f"data.{part}_path", suffixes) for part, own in wanted.items() if own}
+    elsewhere = {file.resolve() for own in others.values() for file in own}
+    train = [file for file in find_files(path, "data.path", suffixes) if file.resolve() not in elsewhere]
+    if not train:
+        raise Mistake(f"data.path={path} has no files but those of validation and test; set data.path to others")
+    return {"train": train, **others}
 
 
 def files_in(entries: Iterable[Path], suffixes: Sequence[str]) -> list[Path]:

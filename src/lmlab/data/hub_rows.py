@@ -135,7 +135,19 @@ def _name(value: Any, names: list[str] | None) -> str | None:
 
 def _question(row: Mapping[str, Any], column: str, number: int) -> Read:
     context, answers = _text(_at(row, "context")), _at(row, "answers") or {}
-    pairs = zip(answers.get("text") or (), answers.get("answer_start") or ())
-    found = tuple(Answer(text, start if context.startswith(text, start) else None) for text, start in pairs)
+    texts = answers.get("text") or []
+    starts = answers.get("answer_start") or [None] * len(texts)
+    if len(texts) != len(starts):
+        raise Fault(f"has {len(texts)} answers and {len(starts)} places of answers", "correct it")
+    found = tuple(map(Answer, texts, starts))
+    if wrong := next((answer for answer in found if not _stands(answer, context)), None):
+        raise Fault(
+            f"has the answer {wrong.text[:20]!r}, which does not stand at {wrong.start} of its context", "correct it"
+        )
     question = Question(str(row.get("id", number)), _text(_at(row, column)), context, found)
     return question, str(row.get("title") or context)
+
+
+def _stands(answer: Answer, context: str) -> bool:
+    """Whether an answer is where it says, if it says so."""
+    return answer.start is None or context.startswith(answer.text, answer.start)

@@ -69,8 +69,11 @@ class HuggingFace:
         question: str | None,
         messages: str | None,
         template: Mapping[str, str],
+        on_error: str,
         cache_dir: str | None,
     ) -> None:
+        if on_error not in ("strict", "skip"):
+            raise Mistake(f"data.on_error={on_error} is not known; set data.on_error to strict or skip")
         if (name is None) == (path is None):
             raise Mistake(
                 "data=huggingface needs one of data.name, a data set on the hub such as data.name=stanfordnlp/imdb, "
@@ -84,7 +87,7 @@ class HuggingFace:
             raise Mistake(
                 f"data.path={path} does not exist; set data.path to a folder in the hub's layout, or to a file"
             )
-        self._wanted, self._fractions = splits, split
+        self._wanted, self._fractions, self._on_error = splits, split, on_error
         self._cache = cache_folder(cache_dir)
         self._rows = HubRows(
             messages=messages,
@@ -102,7 +105,13 @@ class HuggingFace:
     def fingerprint(self) -> str:
         """Of the files where they lie here, of the version on the hub elsewhere; and of what is read of them."""
         content = self._version if self._name is not None else self._content
-        made = [self._rows.columns, {**self._rows.template}, sorted(self._names.items()), sorted(self._cut.items())]
+        made = [
+            self._on_error,
+            self._rows.columns,
+            {**self._rows.template},
+            sorted(self._names.items()),
+            sorted(self._cut.items()),
+        ]
         return hashlib.sha256(json.dumps([content, self._config, made], sort_keys=True).encode()).hexdigest()
 
     def read(self, split: Split) -> Iterator[Any]:
@@ -110,16 +119,27 @@ class HuggingFace:
         if origin not in self._names:
             return
         name = self._names[origin]
-        left_out = 0
+        faults, left_out = [], 0
         for number, row in enumerate(self._read_rows(name), start=1):
             try:
                 example, group = self._rows.read(row, number, self._labels)
             except Fault as fault:
-                raise Mistake(f"{self._spoken}, row {number} of {name} {fault.what}; {fault.change}") from None
+                if self._on_error == "strict":
+                    raise Mistake(
+                        f"{self._spoken}, row {number} of {name} {fault.what}; {fault.change}, or set data.on_error=skip to "
+                        "leave such rows out"
+                    ) from None
+                faults.append(f"row {number} {fault.what}")
+                continue
             if example is None:
                 left_out += 1
             elif origin != "train" or not self._cut or split_of(" ".join(group.split()), self._cut) == split:
                 yield example
+        if faults:
+            were = "row was" if len(faults) == 1 else "rows were"
+            log.warning(
+                "%s, %s: %s %s left out: %s", self._spoken, name, f"{len(faults):,}", were, "; ".join(faults[:3])
+            )
         if left_out:
             log.info("%s: %d rows of %s are empty or have no label and are left out", self._spoken, left_out, name)
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from lmlab.data.cache import cache_folder
 from lmlab.data.document import check_encoding
-from lmlab.data.find import find_files
+from lmlab.data.equal_files import check_equal_files
+from lmlab.data.find import find_splits
+from lmlab.data.fingerprint import file_hash
 from lmlab.data.form import SUFFIXES, Column, Form
 from lmlab.data.found import Fault
 from lmlab.data.pictures import Picture, Pictures, content_of
 from lmlab.data.portion import check_fractions, split_of
-from lmlab.data.rows import read_rows
+from lmlab.data.rows import read_rows, texts_in
 from lmlab.examples import Captioned
 from lmlab.types import SPLITS, Mistake, Split
 
@@ -73,20 +75,22 @@ class ImageTable:
         columns = [("data.text", text), ("data.image", image)]
         form.check(columns)
         check_fractions(split)
-        own: dict[Split, str | None] = {"train": path, "val": val_path, "test": test_path}
+        files = find_splits(str(path), val_path, test_path, SUFFIXES)
+        cache = cache_folder(cache_dir)
+        check_equal_files({part: [(file_hash(file, cache), file) for file in own] for part, own in files.items()})
         tables = {
-            part: _pictures(_rows(str(one), part, form, columns, encoding, on_error), folder, suffix)
-            for part, one in own.items()
-            if one
+            part: _pictures(_rows(own, form, columns, encoding, on_error), folder, suffix)
+            for part, own in files.items()
         }
         fractions = {part: share for part, share in split.items() if part not in tables}
-        cache = cache_folder(cache_dir)
         splits: dict[Split, list[Picture]] = {part: [*tables.get(part, [])] for part in SPLITS if part != "train"}
         splits["train"] = []
         for one in tables["train"]:
             splits[split_of(content_of(one.path, cache) or str(one.path.name), fractions)].append(one)
-        if not splits["val"]:
-            raise Mistake(f"data.split={dict(split)} leaves no image for validation; give more, or data.val_path")
+        spoken: dict[Split, str] = {"val": "validation", "test": "the test"}
+        for part, name in spoken.items():
+            if not splits[part] and (part == "val" or fractions.get(part)):
+                raise Mistake(f"data.split={dict(split)} leaves no image for {name}; give more, or data.{part}_path")
         channels = 3 if colour else 1
         self._pictures = Pictures(splits, size=size, channels=channels, on_error=on_error, cache_dir=cache_dir)
 
@@ -108,18 +112,21 @@ def _pictures(rows: Iterator[tuple[Path, int, str, str]], folder: str | None, su
 
 
 def _rows(
-    wanted: str, part: Split, form: Form, columns: Sequence[tuple[str, Column]], encoding: str, on_error: str
+    tables: Sequence[Path], form: Form, columns: Sequence[tuple[str, Column]], encoding: str, on_error: str
 ) -> Iterator[tuple[Path, int, str, str]]:
     """Of each row its table and line, the caption and the image's name."""
-    key = "data.path" if part == "train" else f"data.{part}_path"
-    for table in find_files(wanted, key, SUFFIXES):
+    for table in tables:
         faults = []
         for number, row in read_rows(table, form, columns, encoding=encoding, skip=on_error == "skip"):
-            if not isinstance(row, Fault):
-                yield table, number, str(row[0]), str(row[1])
-            elif on_error == "strict" or row.is_fatal:
-                raise Mistake(f"{table}, line {number} {row.what}; {row.change}")
-            else:
-                faults.append(f"line {number} {row.what}")
+            try:
+                text, name = texts_in(row, ("text", "image"), encoding)
+                if not name.strip():
+                    raise Fault("names no image", "write its path, or set data.image to another column")
+                yield table, number, text, name
+            except Fault as fault:
+                if on_error == "strict" or fault.is_fatal:
+                    raise Mistake(f"{table}, line {number} {fault.what}; {fault.change}") from None
+                faults.append(f"line {number} {fault.what}")
         if faults:
-            log.warning("%s: %s rows were left out: %s", table.name, f"{len(faults):,}", "; ".join(faults[:3]))
+            were = "row was" if len(faults) == 1 else "rows were"
+            log.warning("%s: %s %s left out: %s", table.name, f"{len(faults):,}", were, "; ".join(faults[:3]))

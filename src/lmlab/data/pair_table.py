@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lmlab.data.example_files import ExampleFiles
-from lmlab.data.find import find_files
+from lmlab.data.find import find_splits
 from lmlab.data.form import SUFFIXES, Form
 from lmlab.data.pair_rows import PairRows
 from lmlab.examples import SourceTarget
@@ -47,14 +47,7 @@ class PairTable:
             split_by=split_by,
         )
         rows.check()
-        wanted: dict[Split, str | None] = {"val": val_path, "test": test_path}
-        others = {part: find_files(str(own), f"data.{part}_path", SUFFIXES) for part, own in wanted.items() if own}
-        # A validation file that lies in the training folder is not trained on.
-        elsewhere = {file.resolve() for own in others.values() for file in own}
-        train = [file for file in find_files(str(path), "data.path", SUFFIXES) if file.resolve() not in elsewhere]
-        if not train:
-            raise Mistake(f"data.path={path} has no files but those of validation and test; set data.path to others")
-        files: dict[Split, list[Path]] = {"train": train, **others}
+        files = find_splits(str(path), val_path, test_path, SUFFIXES)
         self._files: ExampleFiles[SourceTarget] = ExampleFiles(
             {part: [replace(rows, path=file) for file in own] for part, own in files.items()},
             split=split,

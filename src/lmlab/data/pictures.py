@@ -81,7 +81,8 @@ class Pictures:
                     faults.append(self._left_out(one, fault))
         if faults:
             more = f", and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
-            log.warning("%s images were left out: %s%s", f"{len(faults):,}", "; ".join(faults[:NAMED]), more)
+            were = "image was" if len(faults) == 1 else "images were"
+            log.warning("%s %s left out: %s%s", f"{len(faults):,}", were, "; ".join(faults[:NAMED]), more)
         for split, examples in found.items():
             if not examples and split != "test":
                 raise Mistake(f"the {split} split has no image that can be read; give some, or another data.split")

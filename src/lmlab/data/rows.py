@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lmlab.data.characters import whole_text
+from lmlab.data.characters import check_characters, whole_text
 from lmlab.data.form import Column, Form
 from lmlab.data.found import Fault
 from lmlab.types import Mistake
@@ -169,3 +169,25 @@ def _position(path: Path, form: Form, key: str, column: Column, names: Sequence[
 def _nearest(column: str, names: Sequence[str]) -> str:
     similar = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
     return f" (but {similar[0]})" if similar else ""
+
+
+def texts_in(row: list[Any] | Fault, keys: Sequence[str], encoding: str) -> list[str]:
+    """The texts of a row; empty where a JSON line has null.
+
+    Args:
+        keys: of its columns, for messages.
+
+    Raises:
+        Fault: that of the row, or where a value is no text.
+    """
+    if isinstance(row, Fault):
+        raise row
+    found = []
+    for key, value in zip(keys, row, strict=True):
+        if value is not None and not isinstance(value, str):
+            raise Fault(
+                f"has for {key} what is no text: {json.dumps(value)[:30]}", f"write it in quotes, or set data.{key}"
+            )
+        check_characters(value or "", encoding)
+        found.append(value or "")
+    return found

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from lmlab.data.cache import cache_folder
-from lmlab.data.characters import check_characters
 from lmlab.data.document import check_encoding
 from lmlab.data.equal_files import check_equal_files
-from lmlab.data.find import find_files
+from lmlab.data.find import find_splits
 from lmlab.data.fingerprint import file_hash
 from lmlab.data.form import SUFFIXES, Column, Form
 from lmlab.data.found import Fault
 from lmlab.data.portion import check_fractions, split_of
 from lmlab.data.recordings import Recording, Recordings
-from lmlab.data.rows import read_rows
+from lmlab.data.rows import read_rows, texts_in
 from lmlab.examples import Speech
 from lmlab.types import SPLITS, Mistake, Split
 
@@ -63,8 +60,9 @@ class SpeechTable:
         columns = [("data.text", text), ("data.audio", audio)]
         form.check(columns)
         check_fractions(split)
-        own: dict[Split, str | None] = {"train": path, "val": val_path, "test": test_path}
-        files = _tables({part: str(one) for part, one in own.items() if one}, cache_folder(cache_dir))
+        files = find_splits(str(path), val_path, test_path, SUFFIXES)
+        cache = cache_folder(cache_dir)
+        check_equal_files({part: [(file_hash(file, cache), file) for file in own] for part, own in files.items()})
         tables = {
             part: [one for path in paths for one in _rows(path, form, columns, encoding, skip=on_error == "skip")]
             for part, paths in files.items()
@@ -88,43 +86,15 @@ class SpeechTable:
         return self._recordings.read(split)
 
 
-def _tables(wanted: Mapping[Split, str], cache: Path) -> dict[Split, list[Path]]:
-    """The files of each split; one of validation that lies in the training folder is not trained on."""
-    keys = {part: "data.path" if part == "train" else f"data.{part}_path" for part in wanted}
-    found = {part: find_files(one, keys[part], SUFFIXES) for part, one in wanted.items()}
-    elsewhere = {file.resolve() for part, own in found.items() if part != "train" for file in own}
-    found["train"] = [file for file in found["train"] if file.resolve() not in elsewhere]
-    if not found["train"]:
-        raise Mistake(
-            f"data.path={wanted['train']} has no files but those of validation and test; set data.path to others"
-        )
-    check_equal_files({part: [(file_hash(file, cache), file) for file in own] for part, own in found.items()})
-    return found
-
-
 def _rows(
     table: Path, form: Form, columns: Sequence[tuple[str, Column]], encoding: str, *, skip: bool
 ) -> Iterator[Recording]:
     for number, row in read_rows(table, form, columns, encoding=encoding, skip=skip):
         try:
-            text, audio = _checked(row, encoding)
+            text, audio = texts_in(row, ("text", "audio"), encoding)
+            if not audio.strip():
+                raise Fault("names no recording", "write its path, or set data.audio to another column")
         except Fault as fault:
             yield Recording(table, "", f"line {number}", fault)
             continue
-        yield Recording(table.parent / Path(audio).expanduser(), text, f"{table.name}, line {number}")
-
-
-def _checked(row: list[Any] | Fault, encoding: str) -> tuple[str, str]:
-    """What is said, and where it is recorded."""
-    if isinstance(row, Fault):
-        raise row
-    for key, value in zip(("text", "audio"), row):
-        if value is not None and not isinstance(value, str):
-            raise Fault(
-                f"has for {key} what is no text: {json.dumps(value)[:30]}", f"write it in quotes, or set data.{key}"
-            )
-        check_characters(value or "", encoding)
-    text, audio = (value or "" for value in row)
-    if not audio.strip():
-        raise Fault("names no recording", "write its path, or set data.audio to another column")
-    return text, audio.strip()
+        yield Recording(table.parent / Path(audio.strip()).expanduser(), text, f"{table.name}, line {number}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
-from lmlab.data.find import find_files
+from lmlab.data.find import find_splits
 from lmlab.data.form import SUFFIXES
 from lmlab.data.labelled_tables import LabelledTables
 from lmlab.data.layout import Layout
@@ -51,14 +50,7 @@ class Table:
             encoding=encoding,
         )
         layout.check(on_error)
-        wanted: dict[Split, str | None] = {"val": val_path, "test": test_path}
-        others = {part: find_files(str(own), f"data.{part}_path", SUFFIXES) for part, own in wanted.items() if own}
-        # A validation file that lies in the training folder is not trained on.
-        elsewhere = {file.resolve() for own in others.values() for file in own}
-        train = [file for file in find_files(str(path), "data.path", SUFFIXES) if file.resolve() not in elsewhere]
-        files: dict[Split, list[Path]] = {"train": train, **others}
-        if not train:
-            raise Mistake(f"data.path={path} has no files but those of validation and test; set data.path to others")
+        files = find_splits(str(path), val_path, test_path, SUFFIXES)
         self._tables = LabelledTables(
             {part: [(file, layout) for file in own] for part, own in files.items()},
             fractions=split,

@@ -18,7 +18,7 @@ from pathlib import Path
 from lmlab.data.cache import cache_folder
 from lmlab.data.document import check_encoding, read_document
 from lmlab.data.equal_files import check_equal_files
-from lmlab.data.find import find_files
+from lmlab.data.find import find_splits
 from lmlab.data.fingerprint import file_hash
 from lmlab.data.portion import check_fractions, spans
 from lmlab.types import Mistake, Split, Text
@@ -48,16 +48,12 @@ class TextFiles:
             raise Mistake("this data needs data.path: a file, a folder or a pattern, such as data.path=novel.txt")
         self._path, self._encoding, self._on_error = str(path), encoding, on_error
         self._cache = cache_folder(cache_dir)
-        own: dict[Split, str | None] = {"val": val_path, "test": test_path}
-        self._own = {name: find_files(str(value), f"data.{name}_path") for name, value in own.items() if value}
+        found = find_splits(self._path, val_path, test_path)
+        self._files = found.pop("train")
+        self._own = found
         self._fractions = {name: fraction for name, fraction in split.items() if name not in self._own and fraction}
         if "val" not in self._own and "val" not in self._fractions:
             raise Mistake("data.split.val=0 leaves no validation text; set data.split.val=0.05 or data.val_path")
-        # A validation file that lies in the training folder is not trained on.
-        elsewhere = {file.resolve() for files in self._own.values() for file in files}
-        self._files = [file for file in find_files(self._path, "data.path") if file.resolve() not in elsewhere]
-        if not self._files:
-            raise Mistake(f"data.path={path} has no files but those of validation and test; set data.path to others")
         self._told: set[str] = set()
 
     def fingerprint(self) -> str:
