@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lmlab.head.generator import Generator
 from lmlab.head.replaced_token import ReplacedToken
 from lmlab.metric.replaced_scores import ReplacedScores
 from lmlab.task.replaced_token_detection import ReplacedTokenDetection, drawn
@@ -42,9 +43,14 @@ def made(size=0.5, weight=50.0, temperature=1.0):
     model = Neighbours(6)
     head = ReplacedToken(
         dim=6,
-        vocab_size=VOCAB,
-        embedding=model.embedding,
-        generator=lambda share: Neighbours(round(6 * share), vocab_size=1),
+        generator=lambda share, activation, eps: Generator(
+            model=Neighbours(round(6 * share), vocab_size=1),
+            dim=6,
+            vocab_size=VOCAB,
+            embedding=model.embedding,
+            activation=activation,
+            eps=eps,
+        ),
         generator_size=size,
         activation=nn.GELU(),
         eps=1e-12,

@@ -21,6 +21,9 @@ class MultiToken(nn.Module):
         tie_weights, bias: see NextToken.
     """
 
+    looks_ahead = True
+    """It is for text that is written from left to right."""
+
     def __init__(
         self,
         *,

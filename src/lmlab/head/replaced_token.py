@@ -6,16 +6,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lmlab.head.generator import Generator
-from lmlab.types import Mistake, SequenceModel
+from lmlab.types import Mistake
 
 
 class ReplacedToken(nn.Module):
     """States -> one logit per place, above 0 where the token is taken for a replaced one; it brings the generator.
 
     Args:
-        vocab_size, embedding: of the model whose states it reads, shared with the generator.
-        generator: share of the width -> an encoder as narrow.
+        generator: (share of the width, activation, eps) -> a Generator as narrow that shares the model's embedding.
         generator_size: share of the model's width.
+        activation: also of the generator's output.
         eps: of the generator's layer norm.
     """
 
@@ -23,9 +23,7 @@ class ReplacedToken(nn.Module):
         self,
         *,
         dim: int,
-        vocab_size: int,
-        embedding: nn.Embedding,
-        generator: Callable[[float], SequenceModel],
+        generator: Callable[[float, nn.Module, float], Generator],
         generator_size: float,
         activation: nn.Module,
         eps: float,
@@ -40,14 +38,7 @@ class ReplacedToken(nn.Module):
             nn.init.normal_(layer.weight, std=0.02)
             nn.init.zeros_(layer.bias)
         self.activation = activation
-        self.generator = Generator(
-            model=generator(generator_size),
-            dim=embedding.embedding_dim,
-            vocab_size=vocab_size,
-            embedding=embedding,
-            activation=activation,
-            eps=eps,
-        )
+        self.generator = generator(generator_size, activation, eps)
 
     def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time"]:
         logits: Tensor = self.output(self.activation(self.transform(states)))

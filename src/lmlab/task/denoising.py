@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from lmlab.task.language_modeling import losses, summed_loss
+from lmlab.task.language_modeling import further_losses, losses, summed_loss
 from lmlab.task.task import Plan, Task
-from lmlab.types import IGNORE, Batch, SequenceModel, Text
+from lmlab.types import IGNORE, Batch, Output, SequenceModel, Text
 
 
 class Denoising(Task):
@@ -39,15 +39,16 @@ class Denoising(Task):
         super().__init__(model=model, head=head, metric=metric, plan=plan)
         self.label_smoothing, self.special = label_smoothing, special
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Logits [batch, time, vocab], and auxiliary losses of the model."""
+    def forward(self, batch: Batch) -> tuple[Tensor, Output]:
+        """Logits [batch, time, vocab], and what the model returned."""
         model: Any = self.model
         output = model.of_pair(batch.source, batch.inputs, batch.source_document, batch.document)
-        return self.head(output.states), output.extras.losses
+        return self.head(output.states), output
 
     def objective(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        logits, auxiliary = self(batch)
-        return summed_loss(logits, batch.targets, self.label_smoothing), auxiliary
+        logits, output = self(batch)
+        further = further_losses(self.head, output, batch)
+        return summed_loss(logits, batch.targets, self.label_smoothing), {**output.extras.losses, **further}
 
     def evaluate(self, split: str, batch: Batch) -> None:
         logits, _ = self(batch)

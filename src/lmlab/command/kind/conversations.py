@@ -33,9 +33,7 @@ log = logging.getLogger(__name__)
 class Conversations(SourceTarget):
     """See Kind; a source is what was said before the last reply, and the reply its target."""
 
-    needs: Mapping[str, str] = MappingProxyType(
-        {"model": "vocab_size", "head": "vocab_size -generator", "batch": "roles"}
-    )
+    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "vocab_size", "batch": "roles"})
     shows_prompt = False
 
     def batching(self, experiment: Experiment) -> Any:

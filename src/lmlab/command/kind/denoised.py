@@ -19,7 +19,7 @@ from lmlab.budget.memory import training_memory
 from lmlab.budget.parameters import count
 from lmlab.command.kind.kind import Cost, has_encoder, plan_of
 from lmlab.command.kind.masked import baselines_of
-from lmlab.command.kind.running_text import PREDICTS, RunningText
+from lmlab.command.kind.running_text import RunningText
 from lmlab.command.lines import texts_of
 from lmlab.decoding.options import Options
 from lmlab.metric.masked_scores import MaskedScores
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class Denoised(RunningText):
     """See Kind; ids are those of language modelling, and the tokenizer has sentinels beside."""
 
-    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": PREDICTS, "batch": "sentinels"})
+    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "embedding", "batch": "sentinels"})
 
     def arrays(self, experiment: Experiment) -> TokenArrays:
         arrays = super().arrays(experiment)

@@ -57,7 +57,7 @@ class Kind(Protocol):
     """The steps of `train`, `check` and `evaluate` that depend on it."""
 
     needs: Mapping[str, str]
-    """Group -> what an option's constructor takes if it is of this kind; `a -b`: a, and not b."""
+    """Group -> what an option's constructor takes if it is of this kind."""
 
     def arrays(self, experiment: Experiment) -> Any:
         """The splits as ids, with the tokenizer that made them: `train`, `val`, `test`, `tokenizer`, `meta`, `path`."""
@@ -201,17 +201,17 @@ def check_parts(config: DictConfig) -> None:
         Mistake: with the options that are.
     """
     check_data(config)
-    kind = kind_of(config)
-    example = getattr(kind, "batched", configuration.class_of(config, "task").example)
+    kind, task = kind_of(config), configuration.class_of(config, "task")
+    example, causal = getattr(kind, "batched", task.example), getattr(task, "causal", True)
     inner = (*(f"model.{side}" for side in configuration.SIDES), configuration.TEXT_MODEL)
     models = {key: kind.needs["model"] for key in inner if OmegaConf.select(config, key) is not None}
     for key, argument in {**kind.needs, **models}.items():
         group, target = "model" if key in models else key, OmegaConf.select(config, key)._target_
-        if not str(target).startswith("lmlab.") or suits(target, argument, example):
+        if not str(target).startswith("lmlab.") or suits(target, argument, example, causal=causal):
             continue
-        task, own = option_of(config.task), option_of(OmegaConf.select(config, key))
-        fitting = [name for name, path in groups()[group].items() if fits(path, argument, example)]
-        raise Mistake(f"{key.replace('.', '/')}={own} is not for task={task}; choose {', '.join(fitting)}")
+        name, own = option_of(config.task), option_of(OmegaConf.select(config, key))
+        fitting = [option for option, path in groups()[group].items() if fits(path, argument, example, causal=causal)]
+        raise Mistake(f"{key.replace('.', '/')}={own} is not for task={name}; choose {', '.join(fitting)}")
 
 
 def check_data(config: DictConfig) -> None:
@@ -270,20 +270,24 @@ def option_of(block: DictConfig) -> str:
 
 
 def takes(target: str, argument: str) -> bool:
-    """Whether a constructor has a parameter of this name, or one for any, and none of those behind a `-`."""
+    """Whether a constructor has a parameter of this name, or one for any."""
     parameters = inspect.signature(get_object(target)).parameters
-    name, *others = argument.split(" -")
-    if {*others} & {*parameters}:
-        return False
-    return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    return argument in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
 
-def suits(target: str, argument: str, example: type | None) -> bool:
-    """Whether a constructor takes the argument; and if it makes batches of examples, those of this type (None: any)."""
-    return takes(target, argument) and (example is None or getattr(get_object(target), "example", example) is example)
+def suits(target: str, argument: str, example: type | None, *, causal: bool = True) -> bool:
+    """Whether a constructor takes the argument; and what it builds is for such a task.
+
+    Args:
+        example: of the task, of which a batching or a head may be for one type; None: any.
+        causal: whether the task's text is written from left to right, without which a head has no tokens ahead.
+    """
+    part = get_object(target)
+    is_for_example = example is None or getattr(part, "example", example) is example
+    return takes(target, argument) and is_for_example and (causal or not getattr(part, "looks_ahead", False))
 
 
-def fits(path: Path, argument: str, example: type | None = None) -> bool:
+def fits(path: Path, argument: str, example: type | None = None, *, causal: bool = True) -> bool:
     """Whether it suits what an option names, in its own file or in that of its parent."""
     target = _target(path)
-    return target is not None and suits(target, argument, example)
+    return target is not None and suits(target, argument, example, causal=causal)

@@ -13,7 +13,7 @@ from torchmetrics import Metric
 
 from lmlab import config as configuration
 from lmlab.command.kind.kind import plan_of
-from lmlab.command.kind.running_text import LARGEST_FOR_BASELINES, PREDICTS, RunningText
+from lmlab.command.kind.running_text import LARGEST_FOR_BASELINES, RunningText
 from lmlab.command.kind.tokens import unsharded
 from lmlab.command.lines import texts_of
 from lmlab.metric.masked_baseline import masked_baselines
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Masked(RunningText):
     """See Kind; ids are those of language modelling, and the tokenizer has a `<mask>` beside."""
 
-    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": PREDICTS, "batch": "masking"})
+    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "embedding", "batch": "masking"})
 
     def arrays(self, experiment: Experiment) -> TokenArrays:
         arrays = super().arrays(experiment)

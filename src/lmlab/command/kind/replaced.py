@@ -20,10 +20,11 @@ from lmlab.budget.parameters import count
 from lmlab.command.kind.kind import Cost, plan_of
 from lmlab.command.kind.masked import Masked
 from lmlab.command.lines import texts_of
+from lmlab.head.generator import Generator
 from lmlab.metric.replaced_scores import ReplacedScores
 from lmlab.optimizer.groups import parameter_groups
 from lmlab.strategy.sharded import Sharded
-from lmlab.types import Mistake, SequenceModel
+from lmlab.types import Mistake
 
 if TYPE_CHECKING:
     from lmlab.command.experiment import Experiment
@@ -38,12 +39,17 @@ class Replaced(Masked):
     def model(self, config: DictConfig, vocabulary: int) -> tuple[Any, Any]:
         model = configuration.build(config, "model")(vocab_size=vocabulary, causal=False)
 
-        def generator(share: float) -> SequenceModel:
-            made: SequenceModel = configuration.build(narrow(config, share), "model")(vocab_size=1, causal=False)
-            return made
+        def generator(share: float, activation: nn.Module, eps: float) -> Generator:
+            return Generator(
+                model=configuration.build(narrow(config, share), "model")(vocab_size=1, causal=False),
+                dim=model.embedding.embedding_dim,
+                vocab_size=vocabulary,
+                embedding=model.embedding,
+                activation=activation,
+                eps=eps,
+            )
 
-        head = configuration.build(config, "head")
-        return model, head(dim=model.dim, vocab_size=vocabulary, embedding=model.embedding, generator=generator)
+        return model, configuration.build(config, "head")(dim=model.dim, generator=generator)
 
     def task(self, experiment: Experiment, model: Any, head: Any, optimizer: Callable[[nn.Module], Any]) -> Any:
         return configuration.build(experiment.config, "task")(

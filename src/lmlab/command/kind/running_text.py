@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 LARGEST_FOR_BASELINES = 2**26
 """Bytes of training text above which n-grams and xz would take longer than they are worth."""
 
-PREDICTS = "embedding -num_tokens -copy_bias -generator"
-"""What a head takes that has logits of each place: not of several tokens from one, of a source's, or of what is replaced."""
-
 
 class RunningText:
     """The part of a Kind that does not depend on what is predicted of the text; see Kind."""

@@ -52,9 +52,7 @@ SIGNATURES = "signatures.json"
 class SourceTarget(Rows):
     """See Kind."""
 
-    needs: Mapping[str, str] = MappingProxyType(
-        {"model": "vocab_size", "head": "vocab_size -generator", "batch": "joined"}
-    )
+    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "vocab_size", "batch": "joined"})
 
     def vocabulary(self, experiment: Experiment) -> int:
         return int(experiment.arrays.tokenizer.vocab_size)

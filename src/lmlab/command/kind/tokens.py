@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 class Tokens(RunningText):
     """See Kind."""
 
-    needs: Mapping[str, str] = MappingProxyType(
-        {"model": "vocab_size", "head": "vocab_size -generator", "batch": "eos"}
-    )
+    needs: Mapping[str, str] = MappingProxyType({"model": "vocab_size", "head": "vocab_size", "batch": "eos"})
     shows_prompt = True
 
     def batching(self, experiment: Experiment) -> Any:
